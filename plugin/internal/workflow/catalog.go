@@ -1,0 +1,76 @@
+package workflow
+
+// Entry is one workflow as the server knows it right now.
+type Entry struct {
+	// Version is the current version; its Definition is what triggers match.
+	// For an entry that never loaded it holds the key only.
+	Version Version
+	Enabled bool
+	// Problem is why the workflow can't run, or nil.
+	Problem *Problem
+	// Missing workflows are stored but their file is gone.
+	Missing bool
+}
+
+// Usable reports whether the workflow may start new executions, apart from
+// its switch.
+func (e *Entry) Usable() bool { return e.Problem == nil && !e.Missing }
+
+// Catalog is an immutable snapshot of all workflows. A request pins one and
+// sees no later change.
+type Catalog struct {
+	entries map[string]*Entry
+	globals map[globalKey][]*Entry
+}
+
+type globalKey struct {
+	collection string
+	action     Action
+}
+
+// NewCatalog indexes entries. Globals keep the order of entries.
+func NewCatalog(entries []*Entry) *Catalog {
+	c := &Catalog{entries: make(map[string]*Entry, len(entries)), globals: map[globalKey][]*Entry{}}
+	for _, e := range entries {
+		c.entries[e.Version.Workflow] = e
+		on := e.Version.Definition.On
+		if !on.Global || on.Type != TriggerAction || !e.Enabled || !e.Usable() {
+			continue
+		}
+		seen := map[Action]bool{}
+		for _, a := range on.Actions {
+			if seen[a] {
+				continue
+			}
+			seen[a] = true
+			k := globalKey{on.Collection, a}
+			c.globals[k] = append(c.globals[k], e)
+		}
+	}
+	return c
+}
+
+// Find returns the workflow of key, or nil.
+func (c *Catalog) Find(key string) *Entry {
+	if c == nil {
+		return nil
+	}
+	return c.entries[key]
+}
+
+// Globals returns the enabled, usable global action workflows for a write.
+// Collection is the collection's name.
+func (c *Catalog) Globals(collection string, action Action) []*Entry {
+	if c == nil || len(c.globals) == 0 {
+		return nil
+	}
+	return c.globals[globalKey{collection, action}]
+}
+
+// Len counts the known workflows.
+func (c *Catalog) Len() int {
+	if c == nil {
+		return 0
+	}
+	return len(c.entries)
+}

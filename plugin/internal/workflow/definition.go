@@ -1,0 +1,122 @@
+package workflow
+
+import (
+	"regexp"
+	"time"
+)
+
+var keyPattern = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$`)
+
+// ValidKey reports whether key can name a workflow.
+func ValidKey(key string) bool { return keyPattern.MatchString(key) }
+
+// Mode says when a triggered execution runs relative to the request.
+type Mode string
+
+const (
+	// ModeAsync runs after the response (the default).
+	ModeAsync Mode = "async"
+	// ModeSync lets the response wait for the end of the execution.
+	ModeSync Mode = "sync"
+	// ModeTransaction runs inside the write's own transaction; failing rolls
+	// the write back.
+	ModeTransaction Mode = "transaction"
+)
+
+// TriggerType is what starts a workflow.
+type TriggerType string
+
+const (
+	// TriggerAction starts after a REST create, update or delete.
+	TriggerAction TriggerType = "action"
+	// TriggerManual marks executions started by $workflows.trigger or Go code.
+	TriggerManual TriggerType = "manual"
+)
+
+// Action is the kind of record write a trigger listens to.
+type Action string
+
+const (
+	// ActionCreate is a record create.
+	ActionCreate Action = "create"
+	// ActionUpdate is a record update.
+	ActionUpdate Action = "update"
+	// ActionDelete is a record delete.
+	ActionDelete Action = "delete"
+)
+
+// DefaultRule is who may name a workflow that has no rule of its own: anyone
+// who is logged in.
+const DefaultRule = `@request.auth.id != ""`
+
+// Trigger is the "on" option of a workflow.
+type Trigger struct {
+	Type       TriggerType `json:"type"`
+	Collection string      `json:"collection"`
+	// Global triggers run on every matching request, local ones (the default)
+	// only when a request names the key.
+	Global bool `json:"global,omitempty"`
+	// Actions limits the writes that trigger. Empty means any for a local
+	// trigger and none for a global one.
+	Actions []Action `json:"actions,omitempty"`
+	// Condition is a PocketBase filter that the target must satisfy.
+	Condition string `json:"condition,omitempty"`
+	// Fields makes an update trigger only if one of these fields changed.
+	Fields []string `json:"fields,omitempty"`
+	// Expand lists relation paths loaded into ctx.data.expand.
+	Expand []string `json:"expand,omitempty"`
+}
+
+// Listens reports whether the trigger's actions include action.
+func (t Trigger) Listens(action Action) bool {
+	if len(t.Actions) == 0 {
+		return !t.Global
+	}
+	for _, a := range t.Actions {
+		if a == action {
+			return true
+		}
+	}
+	return false
+}
+
+// Definition is what one workflow(key, options, handler) call declared, with
+// defaults filled in.
+type Definition struct {
+	Key         string   `json:"key"`
+	Title       string   `json:"title,omitempty"`
+	Description string   `json:"description,omitempty"`
+	Tags        []string `json:"tags,omitempty"`
+	On          Trigger  `json:"on"`
+	Mode        Mode     `json:"mode"`
+	// Enabled is the initial value of the stored switch only.
+	Enabled bool `json:"enabled"`
+	// Rule decides who may name the workflow: nil superusers only, "" anyone,
+	// else a PocketBase filter over @request.*.
+	Rule *string `json:"rule"`
+	// Timeout limits the whole execution. Zero means none; ModeTransaction
+	// defaults to 3 seconds.
+	Timeout time.Duration `json:"timeout,omitempty"`
+	// AllowReentry lets the workflow start again for a target that is already
+	// in its chain.
+	AllowReentry bool `json:"allowReentry,omitempty"`
+
+	// File and Line are where the workflow(...) call stands.
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// Version is one immutable source of a workflow.
+type Version struct {
+	Workflow string
+	// Number counts the versions of one workflow from 1.
+	Number int
+	// Hash identifies the entry file and every local file it requires.
+	Hash   string
+	File   string
+	Script string
+	// Modules maps the paths of required local files, relative to the
+	// workflows directory with forward slashes, to their sources.
+	Modules    map[string]string
+	Definition Definition
+}
