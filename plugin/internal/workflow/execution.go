@@ -73,6 +73,10 @@ type Execution struct {
 	StartedAt  time.Time
 	FinishedAt time.Time
 	Created    time.Time
+
+	// Marked is true once the stored row shows this attempt as running. The
+	// store sets it, to write that only once per attempt.
+	Marked bool
 }
 
 // Link returns the execution's own link, to be appended to its chain by

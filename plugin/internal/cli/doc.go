@@ -1,0 +1,2 @@
+// Package cli holds the console commands.
+package cli

@@ -1,0 +1,319 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// page is how many executions one refill reads.
+const page = 256
+
+// finishRetry is how long a failed write of an execution's end or a failed
+// refill waits before it is tried again; it doubles up to finishRetryMax.
+const (
+	finishRetry    = time.Second
+	finishRetryMax = 30 * time.Second
+)
+
+// Engine runs executions. It can be stopped and started again.
+type Engine struct {
+	config   Config
+	executor *Executor
+	marker   *marker
+
+	mu      sync.Mutex
+	running bool // between Start and Stop
+	paused  bool
+	started time.Time
+	workers int
+	buffer  []*workflow.Execution
+	// held are the ids that are buffered or running, so that none runs twice.
+	held map[string]struct{}
+	// backlog is true when the store may have executions that are not held.
+	backlog   bool
+	refilling bool
+	idle      []chan struct{} // waiting Drain calls
+	ctx       context.Context //nolint:containedctx // the life of the engine between Start and Stop
+	cancel    context.CancelCauseFunc
+	jobs      sync.WaitGroup
+}
+
+// New makes an engine that is stopped. Run works before Start too.
+func New(config Config) *Engine {
+	config = config.withDefaults()
+	e := &Engine{
+		config:   config,
+		executor: &Executor{Store: config.Store, Runner: config.Runner, Now: config.Now, Timeout: config.Timeout},
+		held:     map[string]struct{}{},
+	}
+	e.marker = newMarker(e)
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	return e
+}
+
+// Start takes up what the store holds and from then on what is submitted.
+// Starting twice does nothing.
+func (e *Engine) Start() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		return nil
+	}
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.running = true
+	e.started = e.config.Now()
+	e.backlog = true
+	e.dispatch()
+	return nil
+}
+
+// Stop takes nothing up any more, waits up to ShutdownTimeout for what runs,
+// interrupts the rest and returns when all of it has ended.
+func (e *Engine) Stop() {
+	e.mu.Lock()
+	e.running = false
+	for _, x := range e.buffer {
+		delete(e.held, x.ID)
+	}
+	e.buffer = nil
+	cancel := e.cancel
+	e.mu.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		e.jobs.Wait()
+		close(done)
+	}()
+	timer := time.NewTimer(e.config.ShutdownTimeout)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+	}
+	cancel(ErrStopping)
+	<-done
+	e.marker.stop()
+}
+
+// Submit hands over executions whose rows have committed. It never blocks: what
+// finds no room in memory is read from the store later.
+func (e *Engine) Submit(executions ...*workflow.Execution) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.running {
+		return // the next Start reads the rows
+	}
+	for _, x := range executions {
+		if len(e.buffer) >= e.config.Buffer {
+			e.backlog = true
+			break
+		}
+		e.hold(x)
+	}
+	e.dispatch()
+}
+
+// hold buffers x unless it is held already. The lock is held.
+func (e *Engine) hold(x *workflow.Execution) {
+	if _, ok := e.held[x.ID]; ok {
+		return
+	}
+	e.held[x.ID] = struct{}{}
+	e.buffer = append(e.buffer, x)
+}
+
+// dispatch starts workers for what waits, and a refill when there is room and
+// a backlog. The lock is held.
+func (e *Engine) dispatch() {
+	if !e.running || e.paused {
+		return
+	}
+	for e.workers < e.config.Workers && e.workers < len(e.buffer) {
+		e.workers++
+		e.jobs.Add(1)
+		go e.work()
+	}
+	if e.backlog && !e.refilling && len(e.buffer) <= e.config.Buffer/2 {
+		e.refilling = true
+		e.jobs.Add(1)
+		go e.refill()
+	}
+	e.signalIdle()
+}
+
+// work runs buffered executions until none is left.
+func (e *Engine) work() {
+	defer e.jobs.Done()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for e.running && !e.paused && len(e.buffer) > 0 {
+		x := e.buffer[0]
+		e.buffer[0] = nil
+		e.buffer = e.buffer[1:]
+		e.dispatch()
+		ctx := e.ctx
+		e.mu.Unlock()
+		e.execute(ctx, x)
+		e.mu.Lock()
+		delete(e.held, x.ID)
+	}
+	e.workers--
+	e.dispatch()
+	e.signalIdle()
+}
+
+// execute runs one execution; storing its end is retried while the engine runs.
+func (e *Engine) execute(ctx context.Context, x *workflow.Execution) workflow.Outcome {
+	e.marker.watch(x)
+	outcome, err := e.executor.Execute(ctx, x)
+	e.marker.forget(x)
+	for wait := finishRetry; err != nil && !gone(err) && outcome.Status.Final(); wait = min(2*wait, finishRetryMax) {
+		e.config.Logger().Error("An execution ended but this could not be stored; trying again", "execution", x.ID, "workflow", x.Workflow, "error", err)
+		if !sleep(ctx, wait) {
+			return outcome // left to the next start
+		}
+		err = e.config.Store.Finish(ctx, x)
+	}
+	switch {
+	case err == nil && outcome.Status.Final():
+		e.config.OnFinish(x)
+	case err != nil && !gone(err):
+		e.config.Logger().Error("An execution could not be run", "execution", x.ID, "workflow", x.Workflow, "error", err)
+		e.mu.Lock()
+		e.backlog = true
+		e.mu.Unlock()
+	}
+	return outcome
+}
+
+// refill reads executions that memory had no room for, or that an earlier
+// process left behind.
+func (e *Engine) refill() {
+	defer e.jobs.Done()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	after := ""
+	for wait := finishRetry; e.running && e.backlog; {
+		ctx := e.ctx
+		if after == "" {
+			e.backlog = false // what overflows from here on says so again
+		}
+		e.mu.Unlock()
+		found, err := e.config.Store.Active(ctx, after, page)
+		if err != nil {
+			e.config.Logger().Error("Reading the waiting executions failed; trying again", "error", err)
+			sleep(ctx, wait)
+			wait = min(2*wait, finishRetryMax)
+			e.mu.Lock()
+			e.backlog = true
+			after = ""
+			continue
+		}
+		e.mu.Lock()
+		for _, x := range found {
+			after = x.ID
+			// A sync execution of this process belongs to the request that waits
+			// for it; one of an earlier process has nobody but us.
+			if x.Mode != workflow.ModeSync || x.Created.Before(e.started) {
+				e.hold(x)
+			}
+		}
+		if len(found) == page {
+			e.backlog = true
+			if len(e.buffer) > e.config.Buffer/2 {
+				break // the next refill goes on from the start, skipping what is held
+			}
+		}
+	}
+	e.refilling = false
+	e.dispatch()
+}
+
+// Run runs a committed execution now, outside the pool, and returns when it has
+// ended. When ctx ends first, Run returns its error and the execution goes on.
+func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
+	e.mu.Lock()
+	if _, ok := e.held[x.ID]; ok {
+		e.mu.Unlock()
+		return workflow.Outcome{}, fmt.Errorf("execution %s runs already", x.ID)
+	}
+	e.held[x.ID] = struct{}{}
+	life := e.ctx
+	e.jobs.Add(1)
+	e.mu.Unlock()
+
+	done := make(chan workflow.Outcome, 1)
+	go func() {
+		defer e.jobs.Done()
+		outcome := e.execute(life, x)
+		e.mu.Lock()
+		delete(e.held, x.ID)
+		e.signalIdle()
+		e.mu.Unlock()
+		done <- outcome
+	}()
+	select {
+	case outcome := <-done:
+		return outcome, nil
+	case <-ctx.Done():
+		return workflow.Outcome{}, context.Cause(ctx)
+	}
+}
+
+// Pause takes nothing up until Resume; what runs goes on.
+func (e *Engine) Pause() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.paused = true
+}
+
+// Resume ends a Pause.
+func (e *Engine) Resume() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.paused = false
+	e.dispatch()
+}
+
+// Drain waits until nothing waits and nothing runs, or until ctx ends.
+func (e *Engine) Drain(ctx context.Context) error {
+	e.mu.Lock()
+	done := make(chan struct{})
+	e.idle = append(e.idle, done)
+	e.signalIdle()
+	e.mu.Unlock()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the engine to be idle: %w", context.Cause(ctx))
+	}
+}
+
+// signalIdle wakes the Drain calls when there is nothing left to do. The lock
+// is held.
+func (e *Engine) signalIdle() {
+	if len(e.held) > 0 || e.refilling || e.running && e.backlog {
+		return
+	}
+	for _, done := range e.idle {
+		close(done)
+	}
+	e.idle = nil
+}
+
+// sleep waits for d and reports false when ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

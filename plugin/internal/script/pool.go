@@ -1,0 +1,105 @@
+package script
+
+import (
+	"regexp"
+	"sync"
+
+	"github.com/dop251/goja"
+	"github.com/dop251/goja_nodejs/require"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// touchy matches sources that may change something all scripts of a VM share:
+// built-in objects, their prototypes, PocketBase's binding objects. Their VMs
+// are used once. It may err on that side: a VM costs 0.3 ms.
+var touchy = regexp.MustCompile(`\b(prototype|__proto__|constructor|globalThis|eval|Function|Reflect|Proxy|defineProperty|defineProperties|setPrototypeOf|getPrototypeOf|__define[GS]etter__)\b` +
+	`|\b[A-Z$][\w$]*\s*(\.\s*[\w$]+|\[[^\]]*\])+\s*([-+*/%&|^]|\*\*|<<|>>>?|&&|\|\||\?\?)?=[^=>]` +
+	`|\bassign\(\s*[A-Z$]|\bdelete\s+[A-Z$]|[=(,:]\s*(JSON|Math|Object|Array|String|Number|Date|console|process|Buffer|\$\w+)\s*[,;)\n]`)
+
+// compiled is a version ready to run, and its idle VMs.
+type compiled struct {
+	version  *workflow.Version
+	program  *goja.Program
+	registry func() *require.Registry
+	reusable bool
+
+	mu   sync.Mutex
+	idle []*machine
+}
+
+func newCompiled(v *workflow.Version, dir string) (*compiled, error) {
+	program, err := compile(stackName(dir, v.File), v.Script)
+	if err != nil {
+		return nil, err
+	}
+	c := &compiled{version: v, program: program, reusable: !touchy.MatchString(v.Script)}
+	for _, source := range v.Modules {
+		c.reusable = c.reusable && !touchy.MatchString(source)
+	}
+	mods := playback(dir, v)
+	shared := require.NewRegistry(require.WithLoader(mods.load)) // compiled once, evaluated in every run
+	c.registry = func() *require.Registry { return shared }
+	return c, nil
+}
+
+// machine is one VM and what its globals were before any script ran.
+type machine struct {
+	vm      *goja.Runtime
+	app     *guardedApp
+	run     *run // the run that uses it
+	globals map[string]goja.Value
+}
+
+func (m *machine) snapshot() {
+	global := m.vm.GlobalObject()
+	m.globals = map[string]goja.Value{}
+	for _, name := range global.GetOwnPropertyNames() {
+		m.globals[name] = global.Get(name)
+	}
+}
+
+// restore puts the globals back; false when that is not possible.
+func (m *machine) restore() bool {
+	global := m.vm.GlobalObject()
+	names := global.GetOwnPropertyNames()
+	for _, name := range names {
+		before, known := m.globals[name]
+		switch now := global.Get(name); {
+		case !known:
+			if global.Delete(name) != nil || global.Get(name) != nil {
+				return false
+			}
+		case now == nil || !now.SameAs(before):
+			if global.Set(name, before) != nil || !global.Get(name).SameAs(before) {
+				return false
+			}
+		}
+	}
+	if len(names) < len(m.globals) { // some were deleted
+		return false
+	}
+	return true
+}
+
+func (c *compiled) take() *machine {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.idle); n > 0 {
+		m := c.idle[n-1]
+		c.idle = c.idle[:n-1]
+		return m
+	}
+	return nil
+}
+
+func (c *compiled) give(m *machine, most int) {
+	if !c.reusable || !m.restore() {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.idle) < most {
+		c.idle = append(c.idle, m)
+	}
+}

@@ -1,0 +1,160 @@
+package script
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/dop251/goja"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// Journal is what a running script asks of the engine.
+type Journal interface {
+	// Begin returns the next step: final when an earlier run recorded it,
+	// running when it is to be executed.
+	Begin(name string, kind workflow.StepKind) (*workflow.Step, error)
+	// Save stores an ended step; it is durable when Save returns.
+	Save(ctx context.Context, step *workflow.Step) error
+	// Transaction commits what fn writes through tx, a core.App, with the step.
+	Transaction(ctx context.Context, step *workflow.Step, fn func(tx any) error) error
+	// Replaying reports whether recorded steps lie ahead.
+	Replaying() bool
+}
+
+// Config sets up a Runner.
+type Config struct {
+	// App is $app of the scripts.
+	App core.App
+	// Bind adds to every VM; current is the execution that is running on it.
+	// Defaults to nothing.
+	Bind func(vm *goja.Runtime, current func() *workflow.Execution)
+	// Parent is the X-Workflow-Parent header of a script's request to a URL, ""
+	// for none. Defaults to none.
+	Parent func(e *workflow.Execution, url string) string
+	// PoolSize is how many idle VMs a version keeps. Defaults to 8.
+	PoolSize int
+	// ScriptTimeout is how long one run may keep the CPU. Defaults to 30 s.
+	ScriptTimeout time.Duration
+	// Source finds a pinned version.
+	Source func(key string, version int) (*workflow.Version, error)
+	// WorkflowsDir is where the files are.
+	WorkflowsDir string
+}
+
+// Runner runs handlers.
+type Runner struct {
+	config Config
+
+	mu       sync.Mutex
+	compiled map[string]*compiled // by hash
+	order    []string             // the hashes, least recently compiled first
+}
+
+// maxCompiled is how many versions stay compiled.
+const maxCompiled = 256
+
+// New makes a runner.
+func New(config Config) *Runner {
+	if config.PoolSize <= 0 {
+		config.PoolSize = 8
+	}
+	if config.ScriptTimeout <= 0 {
+		config.ScriptTimeout = 30 * time.Second
+	}
+	if config.Parent == nil {
+		config.Parent = func(*workflow.Execution, string) string { return "" }
+	}
+	if dir, err := filepath.Abs(config.WorkflowsDir); err == nil {
+		config.WorkflowsDir = dir
+	}
+	return &Runner{config: config, compiled: map[string]*compiled{}}
+}
+
+func (r *Runner) compile(e *workflow.Execution) (*compiled, error) {
+	v, err := r.config.Source(e.Workflow, e.Version)
+	if err != nil {
+		return nil, err
+	}
+	// Several workflows of one file share its source but not their pool's version.
+	id := v.Workflow + "@" + v.Hash
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if c := r.compiled[id]; c != nil {
+		return c, nil
+	}
+	c, err := newCompiled(v, r.config.WorkflowsDir)
+	if err != nil {
+		return nil, fmt.Errorf("compile version %d of workflow %q: %w", v.Number, v.Workflow, err)
+	}
+	r.compiled[id] = c
+	if r.order = append(r.order, id); len(r.order) > maxCompiled {
+		delete(r.compiled, r.order[0])
+		r.order = r.order[1:]
+	}
+	return c, nil
+}
+
+func (r *Runner) machine(c *compiled) *machine {
+	if m := c.take(); m != nil {
+		return m
+	}
+	m := &machine{app: &guardedApp{App: r.config.App}}
+	m.vm = newVM(m.app, r.config.WorkflowsDir)
+	if r.config.Bind != nil {
+		r.config.Bind(m.vm, func() *workflow.Execution {
+			if m.run == nil {
+				return nil
+			}
+			return m.run.execution
+		})
+	}
+	m.bindHTTP(r.config.Parent)
+	m.snapshot()
+	return m
+}
+
+// Run runs the handler of e's version. It returns StatusQueued when ctx was
+// canceled, StatusAborted when its deadline or the script timeout was over.
+func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) (outcome workflow.Outcome) {
+	c, err := r.compile(e)
+	if err != nil {
+		return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}
+	}
+	m := r.machine(c)
+	app := r.config.App
+	if a, ok := ctx.Value(appKey{}).(core.App); ok {
+		app = a
+	}
+	m.app.App = app
+	x := &run{runner: r, machine: m, vm: m.vm, ctx: ctx, execution: e, journal: j}
+	m.run = x
+	clean := false
+	defer func() {
+		x.clock.close()
+		m.run = nil
+		m.app.App, m.app.own = r.config.App, 0
+		if p := recover(); p != nil {
+			clean = false
+			outcome = x.outcome(workflow.StatusError, &workflow.Failure{Name: "panic", Message: fmt.Sprint(p)})
+		}
+		if clean {
+			c.give(m, r.config.PoolSize)
+		}
+	}()
+	outcome = x.start(c)
+	clean = true
+	return outcome
+}
+
+type appKey struct{}
+
+// WithApp makes app the $app of runs with the returned context: mode
+// transaction runs with the app of the write's own transaction.
+func WithApp(ctx context.Context, app core.App) context.Context {
+	return context.WithValue(ctx, appKey{}, app)
+}

@@ -1,0 +1,152 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pocketbase/pocketbase/core"
+)
+
+// specs lists the collections in the order in which they can be created.
+func specs() []collectionSpec {
+	owner := ownerRule
+	return []collectionSpec{
+		{
+			name: workflowsName,
+			fields: []core.Field{
+				required("key"), text("title"), text("description"), jsonField("tags"),
+				boolean("enabled"), boolean("valid"), boolean("missing"), text("error"), hiddenJSON("problems"),
+				oneOf("mode", modes()...), jsonField("trigger"), jsonField("rule"),
+				oneOf("source", sourceFile, "dashboard", "go"), text("file"), number("version"),
+				created(), updated(),
+			},
+			indexes: []indexSpec{{name: "idx_workflows_key", columns: "`key`", unique: true}},
+		},
+		{
+			name: versionsName,
+			fields: []core.Field{
+				required("workflow"), number("number"), required("hash"),
+				text("script"), jsonField("modules"), jsonField("definition"), created(),
+			},
+			indexes: []indexSpec{
+				{name: "idx_workflowVersions_hash", columns: "`workflow`, `hash`", unique: true},
+				{name: "idx_workflowVersions_number", columns: "`workflow`, `number`", unique: true},
+			},
+		},
+		{
+			name: executionsName,
+			rule: &owner,
+			fields: []core.Field{
+				required("workflow"), number("version"), oneOf("status", statuses()...), text("reason"),
+				oneOf("mode", modes()...), jsonField("trigger"), hiddenJSON("input"), jsonField("output"),
+				jsonField("error"), hiddenText("errorStack"), hiddenJSON("logs"), hiddenJSON("chain"), jsonField("messages"),
+				text("user"), text("userCollection"), text("roleName"),
+				text("parent"), text("root"), number("depth"), text("rerunOf"), number("attempt"),
+				date("wakeAt"), date("startedAt"), date("finishedAt"), created(), updated(),
+			},
+			// This table is the hot path: every index is paid for by every
+			// request that triggers.
+			indexes: []indexSpec{
+				{name: "idx_workflowExecutions_active", columns: "`status`, `id`", where: activeWhere},
+				{name: "idx_workflowExecutions_workflow", columns: "`workflow`, `created`"},
+				{name: "idx_workflowExecutions_user", columns: "`user`, `created`", where: "`user` != ''"},
+			},
+		},
+		{
+			name:        stepsName,
+			ofExecution: true,
+			fields: []core.Field{
+				required("name"), number("index"), number("seq"), oneOf("kind", stepKinds()...),
+				oneOf("status", statuses()...), number("attempt"), jsonField("result"), jsonField("error"), jsonField("logs"),
+				date("wakeAt"), date("startedAt"), date("finishedAt"),
+			},
+			indexes: []indexSpec{{name: "idx_workflowSteps_use", columns: "`execution`, `name`, `index`", unique: true}},
+		},
+		{
+			name:        tasksName,
+			ofExecution: true,
+			fields: []core.Field{
+				text("step"), jsonField("assignees"), text("title"), text("description"),
+				jsonField("fields"), jsonField("actions"), oneOf("status", statuses()...), jsonField("answers"), date("dueAt"),
+			},
+			indexes: []indexSpec{{name: "idx_workflowTasks_execution", columns: "`execution`"}},
+		},
+	}
+}
+
+// EnsureCollections creates the system collections, and adds to existing ones
+// what an older version of the plugin did not have yet: fields, values of
+// select fields, indexes. It never drops or changes anything else, does nothing
+// when all is there, and is one transaction. An ordinary collection that has
+// one of the names is an error.
+func EnsureCollections(app core.App) error {
+	return app.RunInTransaction(func(txApp core.App) error {
+		for _, spec := range specs() {
+			if err := ensureCollection(txApp, spec); err != nil {
+				return fmt.Errorf("ensure collection %s: %w", spec.name, err)
+			}
+		}
+		return nil
+	})
+}
+
+func ensureCollection(app core.App, spec collectionSpec) error {
+	fields := spec.fields
+	if spec.ofExecution {
+		parent, err := app.FindCollectionByNameOrId(executionsName)
+		if err != nil {
+			return err
+		}
+		fields = append([]core.Field{&core.RelationField{
+			Name: "execution", System: true, Required: true,
+			CollectionId: parent.Id, MaxSelect: 1, CascadeDelete: true,
+		}}, fields...)
+	}
+	c, err := app.FindCollectionByNameOrId(spec.name)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		c = core.NewBaseCollection(spec.name)
+		c.System = true
+		c.ListRule, c.ViewRule = spec.rule, spec.rule
+	case err != nil:
+		return err
+	case !c.System:
+		return errors.New("a collection of this name exists that is not the plugin's: rename it")
+	}
+	changed := c.IsNew()
+	for _, field := range fields {
+		changed = ensureField(c, field) || changed
+	}
+	for _, index := range spec.indexes {
+		if c.GetIndex(index.name) == "" {
+			c.AddIndex(index.name, index.unique, index.columns, index.where)
+			changed = true
+		}
+	}
+	if !changed {
+		return nil
+	}
+	return app.Save(c)
+}
+
+func ensureField(c *core.Collection, field core.Field) (changed bool) {
+	existing := c.Fields.GetByName(field.GetName())
+	if existing == nil {
+		c.Fields.Add(field)
+		return true
+	}
+	have, ok := existing.(*core.SelectField)
+	want, isSelect := field.(*core.SelectField)
+	if !ok || !isSelect {
+		return false
+	}
+	for _, value := range want.Values {
+		if !slices.Contains(have.Values, value) {
+			have.Values = append(have.Values, value)
+			changed = true
+		}
+	}
+	return changed
+}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"fmt"
+
+	validation "github.com/pocketbase/ozzo-validation/v4"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// guardPriority is before everything else that looks at a record request.
+const guardPriority = -10000
+
+// BindGuards keeps superusers, the only ones whom the rules let write, from
+// breaking a journal through the records API or the dashboard: of a workflow
+// they may change the switch "enabled" and delete it when its file is gone;
+// executions they may delete once these have ended; all else is refused with
+// 400. What the app itself writes does not pass here.
+func BindGuards(app core.App) {
+	refused := func(what string) func(*core.RecordRequestEvent) error {
+		return func(e *core.RecordRequestEvent) error { return e.BadRequestError(what, nil) }
+	}
+	guard(app.OnRecordCreateRequest(workflowsName), refused("Workflows are created by their files, not over the API."))
+	guard(app.OnRecordUpdateRequest(workflowsName), guardWorkflowUpdate)
+	guard(app.OnRecordDeleteRequest(workflowsName), guardWorkflowDelete)
+
+	guard(app.OnRecordCreateRequest(executionsName), refused("Executions can't be created over the API. Trigger the workflow instead."))
+	guard(app.OnRecordUpdateRequest(executionsName), refused("Executions can't be changed over the API."))
+	guard(app.OnRecordDeleteRequest(executionsName), guardExecutionDelete)
+
+	for name, noun := range map[string]string{versionsName: "Workflow versions", stepsName: "Steps", tasksName: "Tasks"} {
+		guard(app.OnRecordCreateRequest(name), refused(noun+" can't be created over the API."))
+		guard(app.OnRecordUpdateRequest(name), refused(noun+" can't be changed over the API."))
+	}
+	guard(app.OnRecordDeleteRequest(versionsName), refused("Workflow versions can't be deleted: executions are pinned to them."))
+	guard(app.OnRecordDeleteRequest(stepsName, tasksName), refused("Steps and tasks are deleted with their execution."))
+}
+
+func guard(h *hook.TaggedHook[*core.RecordRequestEvent], fn func(*core.RecordRequestEvent) error) {
+	h.Bind(&hook.Handler[*core.RecordRequestEvent]{Id: hookID, Priority: guardPriority, Func: fn})
+}
+
+// guardWorkflowUpdate compares values, so that a form that sends the whole
+// record back passes.
+func guardWorkflowUpdate(e *core.RecordRequestEvent) error {
+	original := e.Record.Original()
+	errs := validation.Errors{}
+	for _, field := range e.Record.Collection().Fields {
+		name := field.GetName()
+		if name == "enabled" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
+			continue
+		}
+		errs[name] = validation.NewError("validation_read_only", fmt.Sprintf("The field %q comes from the workflow's file; only \"enabled\" can be changed.", name))
+	}
+	if len(errs) > 0 {
+		return e.BadRequestError("Only the switch \"enabled\" of a workflow can be changed.", errs)
+	}
+	return e.Next()
+}
+
+func sameField(field core.Field, a, b *core.Record) bool {
+	name := field.GetName()
+	if field.Type() == core.FieldTypeJSON {
+		return sameJSON([]byte(a.GetString(name)), []byte(b.GetString(name)))
+	}
+	return a.GetString(name) == b.GetString(name)
+}
+
+func guardWorkflowDelete(e *core.RecordRequestEvent) error {
+	if !e.Record.GetBool("missing") {
+		return e.BadRequestError("A workflow can be deleted only when its file is gone. Switch it off, or delete the file first.", nil)
+	}
+	return e.Next()
+}
+
+func guardExecutionDelete(e *core.RecordRequestEvent) error {
+	if status := workflow.Status(e.Record.GetString("status")); !status.Final() {
+		return e.BadRequestError(fmt.Sprintf("An execution can be deleted only when it has ended; this one is %s.", status), nil)
+	}
+	return e.Next()
+}

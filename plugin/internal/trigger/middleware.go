@@ -1,0 +1,118 @@
+package trigger
+
+import (
+	"net/http"
+	"net/http/httptest"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// routes are PocketBase's own routes that trigger.
+var routes = map[string]workflow.Action{
+	"POST /api/collections/{collection}/records":        workflow.ActionCreate,
+	"PATCH /api/collections/{collection}/records/{id}":  workflow.ActionUpdate,
+	"DELETE /api/collections/{collection}/records/{id}": workflow.ActionDelete,
+}
+
+const batchRoute = "POST /api/batch"
+
+func (t *Trigger) bindMiddlewares(e *core.ServeEvent) {
+	e.Router.Bind(tokenMiddleware())
+	e.Router.Bind(&hook.Handler[*core.RequestEvent]{
+		Id: "pbWorkflowsTrigger",
+		// After the login is loaded and the body limit is set.
+		Priority: apis.DefaultBodyLimitMiddlewarePriority + 10,
+		Func: func(e *core.RequestEvent) error {
+			if e.Request.Method == http.MethodGet {
+				return e.Next()
+			}
+			if action, ok := routes[e.Request.Pattern]; ok {
+				return t.handle(e, action, e.Next)
+			}
+			if e.Request.Pattern == batchRoute {
+				s := &session{header: e.Response.Header(), batch: true}
+				e.Set(sessionKey, s)
+				return t.answer(e, s, true, e.Next)
+			}
+			return e.Next()
+		},
+	})
+}
+
+// handle is one single write: it checks what can be checked before anything is
+// written, creates nested records, and lets next do the write.
+func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func() error) error {
+	collection, err := e.App.FindCachedCollectionByNameOrId(e.Request.PathValue("collection"))
+	if err != nil {
+		return next() // its 404
+	}
+	refs, err := refsOf(e.Request.URL)
+	if err != nil {
+		return parameterError(err)
+	}
+	p, err := t.newPlan(e.App, e, collection, action, refs)
+	if err != nil {
+		return err
+	}
+	write := next
+	if action != workflow.ActionDelete {
+		nested, err := t.nestedOf(e, collection)
+		if err != nil {
+			return err
+		}
+		if nested != nil {
+			write = func() error { return nested.run(e, next) }
+		}
+	}
+	if p == nil {
+		return write()
+	}
+	s := &session{header: e.Response.Header(), plan: p}
+	e.Set(sessionKey, s)
+	return t.answer(e, s, p.waits(), write)
+}
+
+// answer runs write and, when sync workflows may have to be waited for, holds
+// its answer back until they have ended.
+func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func() error) error {
+	if !hold {
+		return write()
+	}
+	direct := e.Response
+	held := httptest.NewRecorder()
+	e.Response = &router.ResponseWriter{ResponseWriter: held}
+	s.header = held.Header()
+	err := func() error {
+		defer func() { e.Response = direct }()
+		return write()
+	}()
+	if err != nil {
+		return err
+	}
+	end := t.wait(s)
+	for name, values := range held.Header() {
+		if name == "Access-Control-Expose-Headers" {
+			for _, v := range values {
+				expose(direct.Header(), v)
+			}
+			continue
+		}
+		direct.Header()[name] = values
+	}
+	writeMessages(direct.Header(), end.messages)
+	if end.failed != nil {
+		return end.failed
+	}
+	status := held.Code
+	if end.late {
+		status = http.StatusAccepted
+	}
+	direct.WriteHeader(status)
+	_, err = direct.Write(held.Body.Bytes())
+	return err
+}

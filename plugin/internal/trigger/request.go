@@ -1,0 +1,120 @@
+package trigger
+
+import (
+	"net/http"
+	"sync"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// sessionKey is where a request's session stands in its event store; the
+// sub-requests of a batch share it.
+const sessionKey = "@workflowsSession"
+
+// single is the index of a request that is not part of a batch.
+const single = -1
+
+// session is what one HTTP request started and skipped.
+type session struct {
+	mu      sync.Mutex
+	header  http.Header // of the answer
+	plan    *plan       // of a single request
+	batch   bool
+	results []result
+	chain   []link
+}
+
+// result is one entry of the answer's headers.
+type result struct {
+	index int
+	ref   Ref
+	id    string
+	skip  workflow.SkipReason
+}
+
+// link is a sync execution that the answer waits for.
+type link struct {
+	index     int
+	key       string
+	named     bool
+	execution *workflow.Execution
+}
+
+// add keeps what a committed write started and skipped.
+func (s *session) add(results []result, chain []link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.results = append(s.results, results...)
+	s.chain = append(s.chain, chain...)
+	writeHeaders(s.header, s.results)
+}
+
+// plan is what one write, a request or a sub-request of a batch, may start.
+type plan struct {
+	index      int
+	action     workflow.Action
+	request    string
+	info       *core.RequestInfo
+	role       string
+	parent     *workflow.Execution
+	candidates []*candidate
+	session    *session
+}
+
+// waits reports whether the answer may have to wait for a sync workflow.
+func (p *plan) waits() bool {
+	for _, c := range p.candidates {
+		if c.skip == "" && c.definition().Mode == workflow.ModeSync {
+			return true
+		}
+	}
+	return false
+}
+
+// newPlan reads what a write names and checks syntax, rights and role before
+// anything is written. A nil plan has nothing to do. The error is an ApiError.
+func (t *Trigger) newPlan(app core.App, e *core.RequestEvent, collection *core.Collection, action workflow.Action, refs []Ref) (*plan, error) {
+	catalog := t.config.Catalog()
+	candidates := match(catalog, refs, collection.Name, action)
+	if len(candidates) == 0 {
+		return nil, nil
+	}
+	p := &plan{index: single, action: action, candidates: candidates, request: e.Request.Method + " " + e.Request.URL.Path}
+	var err error
+	if p.info, err = e.RequestInfo(); err != nil {
+		return nil, router.NewBadRequestError("", err)
+	}
+	if p.role, err = t.actingRole(app, e.Auth, e.Request.Header); err != nil {
+		return nil, err
+	}
+	for _, c := range candidates {
+		if c.skip != "" || !c.named {
+			continue
+		}
+		if err := mayTrigger(app, c.definition(), p.info); err != nil {
+			return nil, err
+		}
+		c.skip = checkPath(app, collection, c.ref.Path, c.definition().On.Collection)
+	}
+	if err := t.strict(candidates); err != nil {
+		return nil, err
+	}
+	p.parent = t.parentOf(e.Request)
+	return p, nil
+}
+
+// strict is the 400 of Config.Strict for the first skipped entry.
+func (t *Trigger) strict(candidates []*candidate) error {
+	if !t.config.Strict {
+		return nil
+	}
+	for _, c := range candidates {
+		if c.named && c.skip != "" {
+			return skippedError(c.ref, c.skip)
+		}
+	}
+	return nil
+}

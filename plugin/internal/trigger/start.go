@@ -1,0 +1,92 @@
+package trigger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// ErrNotStarted wraps every reason why Start did not start a workflow.
+var ErrNotStarted = errors.New("workflow not started")
+
+// StartOptions say on whose behalf Start starts a workflow.
+type StartOptions struct {
+	// User is ctx.user; nil for none.
+	User *core.Record
+	// RoleName is ctx.roleName.
+	RoleName string
+	// Parent is the execution whose script asks, or nil.
+	Parent *workflow.Execution
+}
+
+// Start starts the workflow key for target, a *core.Record or a value for JSON,
+// and returns the execution's id. With app a transaction's app the execution is
+// part of it.
+func (t *Trigger) Start(app core.App, key string, target any, options StartOptions) (string, error) {
+	entry := t.config.Catalog().Find(key)
+	switch {
+	case entry == nil || entry.Missing:
+		return "", fmt.Errorf("%w: there is no workflow %q", ErrNotStarted, key)
+	case !entry.Usable():
+		return "", fmt.Errorf("%w: workflow %q is invalid: %w", ErrNotStarted, key, entry.Problem)
+	case !entry.Enabled:
+		return "", fmt.Errorf("%w: workflow %q is disabled", ErrNotStarted, key)
+	}
+	e, err := t.started(app, entry, target, options)
+	if err != nil {
+		return "", err
+	}
+	err = app.RunInTransaction(func(tx core.App) error {
+		tx.TxInfo().OnComplete(func(txErr error) error {
+			if txErr == nil {
+				t.config.Executions.Start(e)
+			}
+			return nil
+		})
+		return t.config.Executions.Insert(tx, e)
+	})
+	if err != nil {
+		return "", fmt.Errorf("start workflow %q: %w", key, err)
+	}
+	return e.ID, nil
+}
+
+func (t *Trigger) started(app core.App, entry *workflow.Entry, target any, options StartOptions) (*workflow.Execution, error) {
+	def := &entry.Version.Definition
+	e := &workflow.Execution{
+		ID: t.config.NewID(), Workflow: def.Key, Version: entry.Version.Number, Status: workflow.StatusQueued,
+		Mode: workflow.ModeAsync, RoleName: options.RoleName,
+		Cause: workflow.Cause{Type: workflow.TriggerManual},
+		Input: workflow.Input{RoleName: options.RoleName},
+	}
+	var err error
+	at := ""
+	if record, ok := target.(*core.Record); ok {
+		name := record.Collection().Name
+		if def.On.Collection != "" && name != def.On.Collection && record.Collection().Id != def.On.Collection {
+			return nil, fmt.Errorf("%w: workflow %q is for records of %q, got one of %q", ErrNotStarted, def.Key, def.On.Collection, name)
+		}
+		if e.Input.Data, err = export(app, record, def.On.Expand); err != nil {
+			return nil, err
+		}
+		e.Cause.Collection, e.Cause.Record, e.Input.Collection = name, record.Id, name
+		at = name + "/" + record.Id
+	} else if e.Input.Data, err = json.Marshal(target); err != nil {
+		return nil, fmt.Errorf("%w: the data can't be stored as JSON: %w", ErrNotStarted, err)
+	}
+	if recurs(options.Parent, def, at) {
+		return nil, fmt.Errorf("%w: workflow %q is in its own chain already (recursion)", ErrNotStarted, def.Key)
+	}
+	if options.User != nil {
+		e.User, e.UserCollection = options.User.Id, options.User.Collection().Name
+		if e.Input.User, err = export(app, options.User, nil); err != nil {
+			return nil, err
+		}
+	}
+	descend(e, options.Parent)
+	return e, nil
+}

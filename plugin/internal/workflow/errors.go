@@ -1,0 +1,11 @@
+package workflow
+
+import "errors"
+
+// ErrGone says that an execution can't be written any more: its row was
+// deleted or has a final status already.
+var ErrGone = errors.New("the execution is gone or has ended")
+
+// ErrStepConflict says that a step is already recorded with another result.
+// The recorded one stays.
+var ErrStepConflict = errors.New("the step is already recorded with another result")

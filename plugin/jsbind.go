@@ -1,0 +1,147 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/dop251/goja"
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// BindVM gives a PocketBase JS runtime the $workflows object. Use it as
+// jsvm.Config.OnInit, so that pb_hooks can start workflows:
+//
+//	const id = $workflows.trigger("publish-post", e.record, { user: e.auth, roleName: "editor" })
+//	const execution = $workflows.find(id)
+//
+// Inside a hook that runs in a transaction, $workflows.trigger takes part in
+// it: rolled back means never started.
+func (p *Plugin) BindVM(vm *goja.Runtime) {
+	p.bindVM(vm, nil)
+}
+
+// bindVM is BindVM for a runtime in which current is the execution that is
+// running, so that what it starts knows its chain.
+func (p *Plugin) bindVM(vm *goja.Runtime, current func() *workflow.Execution) {
+	b := &jsBinding{plugin: p, vm: vm, current: current}
+	obj := vm.NewObject()
+	_ = obj.Set("trigger", b.trigger)
+	_ = obj.Set("find", b.find)
+	_ = vm.Set("$workflows", obj)
+}
+
+type jsBinding struct {
+	plugin  *Plugin
+	vm      *goja.Runtime
+	current func() *workflow.Execution
+}
+
+// app is the runtime's current $app: inside a hook's or a step's transaction
+// that is the transaction's app.
+func (b *jsBinding) app() core.App {
+	if v := b.vm.Get("$app"); v != nil {
+		if app, ok := v.Export().(core.App); ok {
+			return app
+		}
+	}
+	return b.plugin.app
+}
+
+func (b *jsBinding) trigger(call goja.FunctionCall) goja.Value {
+	key, ok := call.Argument(0).Export().(string)
+	if !ok {
+		b.throw(errors.New(`$workflows.trigger: the first argument must be the key of a workflow`))
+	}
+	options, err := b.options(call.Argument(2))
+	if err != nil {
+		b.throw(err)
+	}
+	target, err := b.target(call.Argument(1))
+	if err != nil {
+		b.throw(err)
+	}
+	id, err := b.plugin.trigger.Start(b.app(), key, target, options)
+	if err != nil {
+		b.throw(fmt.Errorf("$workflows.trigger: %w", err))
+	}
+	return b.vm.ToValue(id)
+}
+
+// target is a record as it is, anything else as JSON.
+func (b *jsBinding) target(v goja.Value) (any, error) {
+	if goja.IsUndefined(v) || goja.IsNull(v) {
+		return json.RawMessage("null"), nil
+	}
+	switch t := v.Export().(type) {
+	case *core.Record:
+		return t, nil
+	case core.RecordProxy:
+		return t.ProxyRecord(), nil
+	default:
+		raw, err := json.Marshal(v)
+		if err != nil {
+			return nil, fmt.Errorf("$workflows.trigger: the data can't be stored as JSON: %w", err)
+		}
+		return json.RawMessage(raw), nil
+	}
+}
+
+func (b *jsBinding) options(v goja.Value) (trigger.StartOptions, error) {
+	var options trigger.StartOptions
+	if b.current != nil {
+		options.Parent = b.current()
+	}
+	if goja.IsUndefined(v) || goja.IsNull(v) {
+		return options, nil
+	}
+	obj, ok := v.(*goja.Object)
+	if !ok {
+		return options, errors.New("$workflows.trigger: the options must be an object {user, roleName}")
+	}
+	for _, name := range obj.Keys() {
+		value := obj.Get(name).Export()
+		switch name {
+		case "user":
+			if value == nil {
+				continue
+			}
+			if options.User, ok = value.(*core.Record); !ok || options.User != nil && !options.User.Collection().IsAuth() {
+				return options, errors.New(`$workflows.trigger: option "user" must be an auth record`)
+			}
+		case "roleName":
+			if value == nil {
+				continue
+			}
+			if options.RoleName, ok = value.(string); !ok {
+				return options, errors.New(`$workflows.trigger: option "roleName" must be a string`)
+			}
+		default:
+			return options, fmt.Errorf(`$workflows.trigger: unknown option %q, expected "user" or "roleName"`, name)
+		}
+	}
+	return options, nil
+}
+
+func (b *jsBinding) find(id string) goja.Value {
+	e, err := b.plugin.Find(context.Background(), id)
+	if err != nil {
+		b.throw(fmt.Errorf("$workflows.find: %w", err))
+	}
+	raw, err := json.Marshal(e)
+	if err != nil {
+		b.throw(fmt.Errorf("$workflows.find: %w", err))
+	}
+	parse, _ := goja.AssertFunction(b.vm.Get("JSON").ToObject(b.vm).Get("parse"))
+	v, err := parse(goja.Undefined(), b.vm.ToValue(string(raw)))
+	if err != nil {
+		b.throw(fmt.Errorf("$workflows.find: %w", err))
+	}
+	return v
+}
+
+func (b *jsBinding) throw(err error) { panic(b.vm.NewGoError(err)) }

@@ -1,0 +1,190 @@
+// Package plugin gives a PocketBase app workflows: JavaScript functions that
+// run, durably, after a REST write that names them (post-action events).
+//
+//	app := pocketbase.New()
+//	plugin.MustRegister(app, plugin.Config{})
+//	jsvm.MustRegister(app, jsvm.Config{OnInit: plugin.Get(app).BindVM})
+//
+// A client adds ?triggerWorkflows=key1,key2!relation to an ordinary record
+// create, update or delete; the request to run is stored in the same SQLite
+// transaction as the record, so there is no write without its executions and
+// no execution without its write. Handlers are cut into named steps whose
+// results are journaled: after a crash an execution goes on where it was.
+package plugin
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// hookID names the plugin's hook handlers, so that a host can unbind or
+// reorder them.
+const hookID = "pbWorkflows"
+
+// storeKey is where the app keeps its plugin.
+const storeKey = "@workflowsPlugin"
+
+// Plugin is the workflows of one app.
+type Plugin struct {
+	app         core.App
+	config      Config
+	store       *store.Store
+	runner      *script.Runner
+	engine      *engine.Engine
+	trigger     *trigger.Trigger
+	definitions *definitions
+	watcher     *watcher
+	origin      origin
+}
+
+// MustRegister is Register that panics on an error.
+func MustRegister(app core.App, config Config) {
+	if err := Register(app, config); err != nil {
+		panic(err)
+	}
+}
+
+// Register adds workflows to app: its collections at bootstrap, its triggers
+// and its engine when the app serves. Errors: a wrong field of config, or a
+// second registration on the same app.
+func Register(app core.App, config Config) error {
+	if err := config.validate(); err != nil {
+		return fmt.Errorf("register workflows: %w", err)
+	}
+	if Get(app) != nil {
+		return errors.New("register workflows: the app has them already")
+	}
+	p := &Plugin{app: app, config: config.withDefaults(app)}
+	if err := p.build(); err != nil {
+		return fmt.Errorf("register workflows: %w", err)
+	}
+	app.Store().Set(storeKey, p)
+	p.bindHooks()
+	return nil
+}
+
+// Get returns the plugin registered on app, or nil.
+func Get(app core.App) *Plugin {
+	p, _ := app.Store().Get(storeKey).(*Plugin)
+	return p
+}
+
+// build makes the floors and joins them.
+func (p *Plugin) build() error {
+	secret := make([]byte, 32)
+	if _, err := rand.Read(secret); err != nil {
+		return fmt.Errorf("make a secret: %w", err)
+	}
+	p.store = store.New(p.app)
+	p.runner = script.New(script.Config{
+		App:           p.app,
+		ScriptTimeout: p.config.ScriptTimeout,
+		WorkflowsDir:  p.config.WorkflowsDir,
+		PoolSize:      p.config.Workers,
+		Source:        p.version,
+		Bind:          p.bindVM,
+		Parent:        p.parentHeader,
+	})
+	runner := runnerAdapter{p.runner}
+	p.engine = engine.New(engine.Config{
+		Store:           journal{p.store},
+		Runner:          runner,
+		Workers:         p.config.Workers,
+		Buffer:          p.config.Buffer,
+		ShutdownTimeout: p.config.ShutdownTimeout,
+		Timeout:         p.timeout,
+		Logger:          p.app.Logger,
+	})
+	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner}
+	p.trigger = trigger.Register(p.app, trigger.Config{
+		Executions:  &executions{store: p.store, engine: p.engine, runner: runner, timeout: p.timeout},
+		Catalog:     p.definitions.current,
+		RoleFields:  p.config.RoleFields,
+		Strict:      p.config.Strict,
+		SyncTimeout: p.config.SyncTimeout,
+		NewID:       store.NewID,
+		Secret:      secret,
+	})
+	return nil
+}
+
+func (p *Plugin) bindHooks() {
+	p.app.OnBootstrap().Bind(&hook.Handler[*core.BootstrapEvent]{
+		Id: hookID,
+		Func: func(e *core.BootstrapEvent) error {
+			if err := e.Next(); err != nil {
+				return err
+			}
+			return store.EnsureCollections(e.App)
+		},
+	})
+	p.app.OnServe().Bind(&hook.Handler[*core.ServeEvent]{Id: hookID, Func: p.serve})
+	p.app.OnTerminate().Bind(&hook.Handler[*core.TerminateEvent]{
+		Id: hookID,
+		Func: func(e *core.TerminateEvent) error {
+			p.stop() // before Next: afterwards the databases are closed
+			return e.Next()
+		},
+	})
+	store.BindHooks(p.app)
+	p.definitions.bindHooks()
+}
+
+// serve loads the workflows, binds the routes and, once the port is bound,
+// starts the engine.
+func (p *Plugin) serve(e *core.ServeEvent) error {
+	// A host that bootstrapped before Register has no collections yet.
+	if err := store.EnsureCollections(e.App); err != nil {
+		return err
+	}
+	p.store.Start()
+	if err := p.definitions.reload(); err != nil {
+		return err
+	}
+	p.origin.set(e)
+	p.trigger.Bind(e)
+	if err := e.Next(); err != nil {
+		return err
+	}
+	if err := p.engine.Start(); err != nil {
+		return fmt.Errorf("start the workflow engine: %w", err)
+	}
+	w, err := watchDir(p.config.WorkflowsDir, p.filesChanged, func(err error) {
+		p.app.Logger().Warn("Watching the workflow files failed", "error", err)
+	})
+	if err != nil {
+		// Without a watcher everything works but a reload needs a restart.
+		p.app.Logger().Warn("The workflow files are not watched", "error", err)
+	}
+	p.watcher = w
+	return nil
+}
+
+func (p *Plugin) filesChanged() {
+	if err := p.definitions.reload(); err != nil {
+		p.app.Logger().Error("Reloading the workflow files failed", "error", err)
+	}
+}
+
+// stop ends what serve started; it may be called more than once.
+func (p *Plugin) stop() {
+	p.watcher.stop()
+	p.watcher = nil
+	p.engine.Stop()
+	p.store.Stop()
+}
+
+// version finds the source an execution is pinned to.
+func (p *Plugin) version(key string, number int) (*workflow.Version, error) {
+	return p.definitions.version(key, number)
+}
