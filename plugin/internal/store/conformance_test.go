@@ -38,34 +38,36 @@ type bundle struct {
 
 func TestStore_Conformance(t *testing.T) {
 	t.Parallel()
-	Exercise(t, func(t *testing.T, test func(*testing.T, bundle)) {
-		app, s := newStarted(t)
-		test(t, bundle{s, app, func(execs ...*workflow.Execution) error { return s.Insert(app, execs...) }})
+	app, s := newStarted(t)
+	Exercise(t, func(test func(bundle)) {
+		test(bundle{s, app, func(execs ...*workflow.Execution) error { return s.Insert(app, execs...) }})
 	})
-}
-
-func TestStore_ConformanceStopped(t *testing.T) {
-	t.Parallel()
-	Exercise(t, func(t *testing.T, test func(*testing.T, bundle)) {
-		app := newApp(t)
-		s := New(app)
-		test(t, bundle{s, app, func(execs ...*workflow.Execution) error { return s.Insert(app, execs...) }})
+	t.Run("stopped", func(t *testing.T) {
+		s.Stop()
+		Exercise(t, func(test func(bundle)) {
+			test(bundle{s, app, func(execs ...*workflow.Execution) error { return s.Insert(app, execs...) }})
+		})
 	})
 }
 
 func TestTxStore_Conformance(t *testing.T) {
 	t.Parallel()
-	Exercise(t, func(t *testing.T, test func(*testing.T, bundle)) {
-		app, s := newStarted(t)
-		require.NoError(t, app.RunInTransaction(func(tx core.App) error {
-			test(t, bundle{s.Tx(tx), tx, func(execs ...*workflow.Execution) error { return s.Insert(tx, execs...) }})
-			return nil
-		}))
+	app, s := newStarted(t)
+	rollback := errors.New("rollback")
+	Exercise(t, func(test func(bundle)) {
+		require.ErrorIs(t, app.RunInTransaction(func(tx core.App) error {
+			test(bundle{s.Tx(tx), tx, func(execs ...*workflow.Execution) error { return s.Insert(tx, execs...) }})
+			return rollback
+		}), rollback)
 	})
+	active, err := s.Active(context.Background(), "", 10)
+	require.NoError(t, err)
+	require.Empty(t, active, "everything is rolled back")
 }
 
-// Exercise is what every store must do. With makes a fresh one for each test.
-func Exercise(t *testing.T, with func(t *testing.T, test func(t *testing.T, b bundle))) {
+// Exercise is what every store must do. With calls each test with the store; it
+// may be the same for all.
+func Exercise(t *testing.T, with func(test func(b bundle))) {
 	ctx := context.Background()
 	for _, c := range []struct {
 		name string
@@ -96,6 +98,7 @@ func Exercise(t *testing.T, with func(t *testing.T, test func(t *testing.T, b bu
 			require.False(t, e.Created.IsZero())
 		}},
 		{"active executions come in id order, page by page", func(t *testing.T, b bundle) {
+			first := NewID()
 			var want []string
 			execs := make([]*workflow.Execution, 9)
 			for i := range execs {
@@ -112,7 +115,7 @@ func Exercise(t *testing.T, with func(t *testing.T, test func(t *testing.T, b bu
 				}
 			}
 			var got []string
-			for after := ""; ; after = got[len(got)-1] {
+			for after := first; ; after = got[len(got)-1] {
 				page, err := b.Active(ctx, after, 3)
 				require.NoError(t, err)
 				if len(page) == 0 {
@@ -200,14 +203,14 @@ func Exercise(t *testing.T, with func(t *testing.T, test func(t *testing.T, b bu
 			step.Kind, step.Status, step.Result = workflow.StepTransaction, workflow.StatusRunning, nil
 			require.NoError(t, b.Transaction(ctx, e, step, func(tx core.App) error {
 				step.Result = json.RawMessage(`7`)
-				return saveDemo(tx, "kept")
+				return saveDemo(tx, "kept "+e.ID)
 			}))
 			require.Equal(t, workflow.StatusCompleted, step.Status)
 			require.True(t, e.Marked)
 			steps, err := b.Steps(ctx, e.ID)
 			require.NoError(t, err)
 			require.Equal(t, `7`, string(steps[0].Result))
-			require.Equal(t, 1, countDemo(t, b.app, "kept"))
+			require.Equal(t, 1, countDemo(t, b.app, "kept "+e.ID))
 		}},
 		{"a transaction that fails leaves nothing", func(t *testing.T, b bundle) {
 			e := newExecution("a")
@@ -279,8 +282,7 @@ func Exercise(t *testing.T, with func(t *testing.T, test func(t *testing.T, b bu
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			with(t, c.test)
+			with(func(b bundle) { c.test(t, b) })
 		})
 	}
 }

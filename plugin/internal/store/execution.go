@@ -39,9 +39,9 @@ type executionRow struct {
 }
 
 // executionColumns are the columns of executionRow.
-const executionColumns = "[[id]], [[workflow]], [[version]], [[status]], [[reason]], [[mode]], [[trigger]], [[input]], [[output]], " +
-	"[[error]], [[errorStack]], [[logs]], [[chain]], [[messages]], [[user]], [[userCollection]], [[roleName]], " +
-	"[[parent]], [[root]], [[depth]], [[attempt]], [[startedAt]], [[finishedAt]], [[created]]"
+const executionColumns = "id, workflow, version, status, reason, mode, \"trigger\", input, output, " +
+	"error, errorStack, logs, chain, messages, user, userCollection, roleName, " +
+	"parent, root, depth, attempt, startedAt, finishedAt, created"
 
 func (r *executionRow) execution() (*workflow.Execution, error) {
 	e := &workflow.Execution{

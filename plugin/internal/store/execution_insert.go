@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,24 +13,25 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// insertColumns are what a new execution has; the rest keeps its defaults.
-var insertColumns = []string{
-	"id", "workflow", "version", "status", "reason", "mode", "trigger", "input", "chain", "messages",
-	"user", "userCollection", "roleName", "parent", "root", "depth", "created", "updated",
-}
-
-// endedColumns are what only an ended execution has.
-var endedColumns = []string{"output", "error", "errorStack", "logs", "attempt", "startedAt", "finishedAt"}
-
+// The columns of a new execution; the rest keeps its defaults. SQLite parses the
+// statement every time, so what most executions do not have is left out for
+// them.
 var (
-	insertOne     = insertStatement(insertColumns, 1)
-	insertEnded   = insertStatement(append(append([]string{}, insertColumns...), endedColumns...), 1)
-	maxInsertRows = 500 // SQLite takes 32766 values in one statement
+	newColumns   = []string{"id", "workflow", "version", "status", "mode", `"trigger"`, "input", "messages", "user", "userCollection", "roleName", "root", "created", "updated"}
+	childColumns = slices.Concat(newColumns, []string{"reason", "parent", "depth", "chain"})
+	endedColumns = slices.Concat(childColumns, []string{"output", "error", "errorStack", "logs", "attempt", "startedAt", "finishedAt"})
+
+	insertNew   = insertStatement(newColumns, 1)
+	insertChild = insertStatement(childColumns, 1)
+	insertEnded = insertStatement(endedColumns, 1)
 )
+
+// maxInsertRows keeps a statement under SQLite's 32766 values.
+const maxInsertRows = 500
 
 func insertStatement(columns []string, rows int) *statement {
 	row := "(?" + strings.Repeat(",?", len(columns)-1) + ")"
-	return newStatement("INSERT INTO {{" + executionsName + "}} ([[" + strings.Join(columns, "]],[[") + "]]) VALUES " +
+	return newStatement("INSERT INTO " + executionsName + " (" + strings.Join(columns, ",") + ") VALUES " +
 		row + strings.Repeat(","+row, rows-1))
 }
 
@@ -54,18 +56,26 @@ func (s *Store) Insert(app core.App, execs ...*workflow.Execution) error {
 }
 
 func insertExecutions(b *batch, execs []*workflow.Execution) error {
-	args := make([]any, 0, len(execs)*len(insertColumns))
+	child := slices.ContainsFunc(execs, func(e *workflow.Execution) bool {
+		return e.Parent != "" || e.Reason != "" || e.Depth != 0 || len(e.Chain) > 0
+	})
+	statement, columns := insertNew, newColumns
+	if child {
+		statement, columns = insertChild, childColumns
+	}
+	if len(execs) > 1 {
+		statement = insertStatement(columns, len(execs))
+	}
+	args := make([]any, 0, len(execs)*len(columns))
 	for _, e := range execs {
 		fillNew(e)
-		row, err := insertArgs(e)
+		var err error
+		if args, err = appendNew(args, e); err == nil && child {
+			args, err = appendChild(args, e)
+		}
 		if err != nil {
 			return fmt.Errorf("workflow %q: %w", e.Workflow, err)
 		}
-		args = append(args, row...)
-	}
-	statement := insertOne
-	if len(execs) > 1 {
-		statement = insertStatement(insertColumns, len(execs))
 	}
 	_, err := b.exec(statement, args...)
 	return err
@@ -82,9 +92,12 @@ func (s *Store) Record(ctx context.Context, e *workflow.Execution) error {
 	if e.FinishedAt.IsZero() {
 		e.FinishedAt = time.Now()
 	}
-	args, err := insertArgs(e)
+	args, err := appendNew(nil, e)
 	if err == nil {
-		args, err = appendEndedArgs(args, e)
+		args, err = appendChild(args, e)
+	}
+	if err == nil {
+		args, err = appendEnded(args, e)
 	}
 	if err == nil {
 		err = s.write(ctx, func(b *batch) error {
@@ -117,26 +130,30 @@ func fillNew(e *workflow.Execution) {
 	}
 }
 
-func insertArgs(e *workflow.Execution) ([]any, error) {
+func appendNew(args []any, e *workflow.Execution) ([]any, error) {
 	cause, err1 := column(e.Cause)
 	input, err2 := column(e.Input)
-	var chain any // most have none
-	var err3 error
-	if len(e.Chain) > 0 {
-		chain, err3 = column(e.Chain)
-	}
-	messages, err4 := messagesColumn(e.Messages)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	messages, err3 := messagesColumn(e.Messages)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
 	created := formatDate(e.Created)
-	return []any{
-		e.ID, e.Workflow, e.Version, string(e.Status), e.Reason, string(e.Mode), cause, input, chain, messages,
-		e.User, e.UserCollection, e.RoleName, e.Parent, e.Root, e.Depth, created, created,
-	}, nil
+	return append(args, e.ID, e.Workflow, e.Version, string(e.Status), string(e.Mode), cause, input, messages,
+		e.User, e.UserCollection, e.RoleName, e.Root, created, created), nil
 }
 
-func appendEndedArgs(args []any, e *workflow.Execution) ([]any, error) {
+func appendChild(args []any, e *workflow.Execution) ([]any, error) {
+	var chain any
+	if len(e.Chain) > 0 {
+		var err error
+		if chain, err = column(e.Chain); err != nil {
+			return nil, err
+		}
+	}
+	return append(args, e.Reason, e.Parent, e.Depth, chain), nil
+}
+
+func appendEnded(args []any, e *workflow.Execution) ([]any, error) {
 	failure, stack, err1 := failureColumns(e.Failure)
 	logs, err2 := logsColumn(e.Logs)
 	if err := errors.Join(err1, err2); err != nil {

@@ -12,11 +12,11 @@ import (
 // activeSQL merges the two statuses in id order straight off the partial index,
 // so that a page costs its own length only, however long the backlog is. The
 // statuses are literals because SQLite could not use the index otherwise.
-const activeSQL = activeBranch + `'queued' AND [[id]] > {:after} UNION ALL ` + activeBranch + `'running' AND [[id]] > {:after} ORDER BY [[id]] LIMIT {:limit}`
+const activeSQL = activeBranch + `'queued' AND id > {:after} UNION ALL ` + activeBranch + `'running' AND id > {:after} ORDER BY id LIMIT {:limit}`
 
-const activeBranch = "SELECT " + executionColumns + " FROM {{" + executionsName + "}} WHERE [[status]] = "
+const activeBranch = "SELECT " + executionColumns + " FROM " + executionsName + " WHERE status = "
 
-const findSQL = "SELECT " + executionColumns + " FROM {{" + executionsName + "}} WHERE [[id]] = {:id}"
+const findSQL = "SELECT " + executionColumns + " FROM " + executionsName + " WHERE id = {:id}"
 
 // Active returns at most limit executions that are queued or running and whose
 // id comes after the given one ("" for the first page), by id.

@@ -11,11 +11,11 @@ import (
 
 // A final status is never overwritten: that is the fence of both statements.
 var (
-	markRunning = newStatement("UPDATE {{" + executionsName + "}} SET [[status]]='running', [[startedAt]]=?, [[attempt]]=?, [[updated]]=?" +
-		" WHERE [[id]]=? AND [[status]] IN (" + activeStatuses + ")")
-	finish = newStatement("UPDATE {{" + executionsName + "}} SET [[status]]=?, [[reason]]=?, [[messages]]=?, [[output]]=?, [[error]]=?, [[errorStack]]=?," +
-		" [[logs]]=?, [[attempt]]=?, [[startedAt]]=?, [[finishedAt]]=?, [[updated]]=?" +
-		" WHERE [[id]]=? AND [[status]] IN (" + activeStatuses + ")")
+	markRunning = newStatement("UPDATE " + executionsName + " SET status='running', startedAt=?, attempt=?, updated=?" +
+		" WHERE id=? AND status IN (" + activeStatuses + ")")
+	finish = newStatement("UPDATE " + executionsName + " SET status=?, reason=?, messages=?, output=?, error=?, errorStack=?," +
+		" logs=?, attempt=?, startedAt=?, finishedAt=?, updated=?" +
+		" WHERE id=? AND status IN (" + activeStatuses + ")")
 )
 
 // MarkRunning shows executions as running, with their Attempt and StartedAt (now
@@ -118,7 +118,7 @@ func finishArgs(e *workflow.Execution) ([]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	args, err := appendEndedArgs([]any{string(e.Status), e.Reason, messages}, e)
+	args, err := appendEnded([]any{string(e.Status), e.Reason, messages}, e)
 	if err != nil {
 		return nil, err
 	}

@@ -19,27 +19,61 @@ const guardPriority = -10000
 // executions they may delete once these have ended; all else is refused with
 // 400. What the app itself writes does not pass here.
 func BindGuards(app core.App) {
-	refused := func(what string) func(*core.RecordRequestEvent) error {
-		return func(e *core.RecordRequestEvent) error { return e.BadRequestError(what, nil) }
-	}
-	guard(app.OnRecordCreateRequest(workflowsName), refused("Workflows are created by their files, not over the API."))
-	guard(app.OnRecordUpdateRequest(workflowsName), guardWorkflowUpdate)
-	guard(app.OnRecordDeleteRequest(workflowsName), guardWorkflowDelete)
-
-	guard(app.OnRecordCreateRequest(executionsName), refused("Executions can't be created over the API. Trigger the workflow instead."))
-	guard(app.OnRecordUpdateRequest(executionsName), refused("Executions can't be changed over the API."))
-	guard(app.OnRecordDeleteRequest(executionsName), guardExecutionDelete)
-
-	for name, noun := range map[string]string{versionsName: "Workflow versions", stepsName: "Steps", tasksName: "Tasks"} {
-		guard(app.OnRecordCreateRequest(name), refused(noun+" can't be created over the API."))
-		guard(app.OnRecordUpdateRequest(name), refused(noun+" can't be changed over the API."))
-	}
-	guard(app.OnRecordDeleteRequest(versionsName), refused("Workflow versions can't be deleted: executions are pinned to them."))
-	guard(app.OnRecordDeleteRequest(stepsName, tasksName), refused("Steps and tasks are deleted with their execution."))
+	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName}
+	guard(app.OnRecordCreateRequest(names...), guardCreate)
+	guard(app.OnRecordUpdateRequest(names...), guardUpdate)
+	guard(app.OnRecordDeleteRequest(names...), guardDelete)
 }
 
+// guard binds one handler per event: handlers of one id replace each other,
+// whatever their tags.
 func guard(h *hook.TaggedHook[*core.RecordRequestEvent], fn func(*core.RecordRequestEvent) error) {
 	h.Bind(&hook.Handler[*core.RecordRequestEvent]{Id: hookID, Priority: guardPriority, Func: fn})
+}
+
+// nouns are what the collections hold.
+var nouns = map[string]string{
+	versionsName:   "Workflow versions",
+	executionsName: "Executions",
+	stepsName:      "Steps",
+	tasksName:      "Tasks",
+}
+
+func guardCreate(e *core.RecordRequestEvent) error {
+	switch e.Collection.Name {
+	case workflowsName:
+		return e.BadRequestError("Workflows are created by their files, not over the API.", nil)
+	case executionsName:
+		return e.BadRequestError("Executions can't be created over the API. Trigger the workflow instead.", nil)
+	default:
+		return e.BadRequestError(nouns[e.Collection.Name]+" can't be created over the API.", nil)
+	}
+}
+
+func guardUpdate(e *core.RecordRequestEvent) error {
+	if e.Collection.Name == workflowsName {
+		return guardWorkflowUpdate(e)
+	}
+	return e.BadRequestError(nouns[e.Collection.Name]+" can't be changed over the API.", nil)
+}
+
+func guardDelete(e *core.RecordRequestEvent) error {
+	switch e.Collection.Name {
+	case workflowsName:
+		if !e.Record.GetBool("missing") {
+			return e.BadRequestError("A workflow can be deleted only when its file is gone. Switch it off, or delete the file first.", nil)
+		}
+		return e.Next()
+	case executionsName:
+		if status := workflow.Status(e.Record.GetString("status")); !status.Final() {
+			return e.BadRequestError(fmt.Sprintf("An execution can be deleted only when it has ended; this one is %s.", status), nil)
+		}
+		return e.Next()
+	case versionsName:
+		return e.BadRequestError("Workflow versions can't be deleted: executions are pinned to them.", nil)
+	default:
+		return e.BadRequestError("Steps and tasks are deleted with their execution.", nil)
+	}
 }
 
 // guardWorkflowUpdate compares values, so that a form that sends the whole
@@ -66,18 +100,4 @@ func sameField(field core.Field, a, b *core.Record) bool {
 		return sameJSON([]byte(a.GetString(name)), []byte(b.GetString(name)))
 	}
 	return a.GetString(name) == b.GetString(name)
-}
-
-func guardWorkflowDelete(e *core.RecordRequestEvent) error {
-	if !e.Record.GetBool("missing") {
-		return e.BadRequestError("A workflow can be deleted only when its file is gone. Switch it off, or delete the file first.", nil)
-	}
-	return e.Next()
-}
-
-func guardExecutionDelete(e *core.RecordRequestEvent) error {
-	if status := workflow.Status(e.Record.GetString("status")); !status.Final() {
-		return e.BadRequestError(fmt.Sprintf("An execution can be deleted only when it has ended; this one is %s.", status), nil)
-	}
-	return e.Next()
 }

@@ -60,7 +60,8 @@ func (o *outbox) send(client subscriptions.Client, message subscriptions.Message
 	}
 	o.waiting[client.Id()] = append(messages, message)
 	if !busy {
-		o.senders.Go(func() { o.run(client, o.waiting, o.quit) })
+		waiting, quit := o.waiting, o.quit // the next open has others
+		o.senders.Go(func() { o.run(client, waiting, quit) })
 	}
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tests"
@@ -60,3 +61,10 @@ func authToken(t testing.TB, app core.App, collection, email string) (*core.Reco
 	require.NoError(t, err)
 	return record, token
 }
+
+// How long a test waits for what happens on another goroutine, and how often it
+// looks.
+const (
+	waitFor = 10 * time.Second
+	tick    = 2 * time.Millisecond
+)

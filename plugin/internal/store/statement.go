@@ -1,22 +1,24 @@
 package store
 
 import (
+	"database/sql"
 	"strconv"
 	"strings"
 
 	"github.com/pocketbase/dbx"
 )
 
-// statement is SQL whose "?" have become dbx's named placeholders, once.
+// statement is SQL with "?" placeholders, also in dbx's form, once.
 type statement struct {
-	sql   string
+	plain string
+	named string
 	names []string
 }
 
-func newStatement(sql string) *statement {
-	s := &statement{}
+func newStatement(plain string) *statement {
+	s := &statement{plain: plain}
 	var b strings.Builder
-	parts := strings.Split(sql, "?")
+	parts := strings.Split(plain, "?")
 	for i, part := range parts {
 		b.WriteString(part)
 		if i == len(parts)-1 {
@@ -26,7 +28,7 @@ func newStatement(sql string) *statement {
 		s.names = append(s.names, name)
 		b.WriteString("{:" + name + "}")
 	}
-	s.sql = b.String()
+	s.named = b.String()
 	return s
 }
 
@@ -38,40 +40,27 @@ func (s *statement) bind(args []any) dbx.Params {
 	return params
 }
 
-// batch runs statements on one transaction. With prepare set it compiles every
-// statement once, which pays when they come again.
+// batch runs statements on one open transaction.
 type batch struct {
-	db       dbx.Builder
-	prepare  bool
-	prepared map[*statement]*dbx.Query
+	db dbx.Builder
+	// tx and prepared are set where the writer owns the transaction; statements
+	// that are not prepared go through db, which is the same transaction.
+	tx       *sql.Tx
+	prepared map[*statement]*sql.Stmt
 }
 
 // exec returns how many rows were written.
 func (b *batch) exec(s *statement, args ...any) (int64, error) {
-	res, err := b.query(s).Bind(s.bind(args)).Execute()
+	res, err := b.execute(s, args)
 	if err != nil {
 		return 0, err
 	}
 	return res.RowsAffected()
 }
 
-func (b *batch) query(s *statement) *dbx.Query {
-	if !b.prepare {
-		return b.db.NewQuery(s.sql)
+func (b *batch) execute(s *statement, args []any) (sql.Result, error) {
+	if stmt := b.prepared[s]; stmt != nil {
+		return b.tx.Stmt(stmt).Exec(args...)
 	}
-	q := b.prepared[s]
-	if q == nil {
-		q = b.db.NewQuery(s.sql).Prepare()
-		if b.prepared == nil {
-			b.prepared = map[*statement]*dbx.Query{}
-		}
-		b.prepared[s] = q
-	}
-	return q
-}
-
-func (b *batch) close() {
-	for _, q := range b.prepared {
-		_ = q.Close() // the transaction's end releases it anyway
-	}
+	return b.db.NewQuery(s.named).Bind(s.bind(args)).Execute()
 }

@@ -18,19 +18,19 @@ const finalStatuses = `'completed','failed','error','aborted','canceled','reject
 
 // saveStep writes nothing when the execution is gone or has ended, and never
 // replaces a step that has a final status.
-var saveStep = newStatement("INSERT INTO {{" + stepsName + "}} ([[id]],[[execution]],[[name]],[[index]],[[seq]],[[kind]],[[status]],[[attempt]]," +
-	"[[result]],[[error]],[[logs]],[[startedAt]],[[finishedAt]])" +
+var saveStep = newStatement("INSERT INTO " + stepsName + " (id,execution,name,\"index\",seq,kind,status,attempt," +
+	"result,error,logs,startedAt,finishedAt)" +
 	" SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?" +
-	" WHERE EXISTS (SELECT 1 FROM {{" + executionsName + "}} WHERE [[id]]=? AND [[status]] IN (" + activeStatuses + "))" +
-	" ON CONFLICT ([[execution]],[[name]],[[index]]) DO UPDATE SET [[seq]]=excluded.[[seq]], [[kind]]=excluded.[[kind]]," +
-	" [[status]]=excluded.[[status]], [[attempt]]=excluded.[[attempt]], [[result]]=excluded.[[result]], [[error]]=excluded.[[error]]," +
-	" [[logs]]=excluded.[[logs]], [[startedAt]]=excluded.[[startedAt]], [[finishedAt]]=excluded.[[finishedAt]]" +
-	" WHERE [[status]] NOT IN (" + finalStatuses + ")")
+	" WHERE EXISTS (SELECT 1 FROM " + executionsName + " WHERE id=? AND status IN (" + activeStatuses + "))" +
+	" ON CONFLICT (execution,name,\"index\") DO UPDATE SET seq=excluded.seq, kind=excluded.kind," +
+	" status=excluded.status, attempt=excluded.attempt, result=excluded.result, error=excluded.error," +
+	" logs=excluded.logs, startedAt=excluded.startedAt, finishedAt=excluded.finishedAt" +
+	" WHERE status NOT IN (" + finalStatuses + ")")
 
 const (
-	stepColumns = "[[id]],[[execution]],[[name]],[[index]],[[seq]],[[kind]],[[status]],[[attempt]],[[result]],[[error]],[[logs]],[[startedAt]],[[finishedAt]]"
-	stepsSQL    = "SELECT " + stepColumns + " FROM {{" + stepsName + "}} WHERE [[execution]] = {:execution} ORDER BY [[seq]]"
-	stepSQL     = "SELECT " + stepColumns + " FROM {{" + stepsName + "}} WHERE [[execution]] = {:execution} AND [[name]] = {:name} AND [[index]] = {:index}"
+	stepColumns = "id,execution,name,\"index\",seq,kind,status,attempt,result,error,logs,startedAt,finishedAt"
+	stepsSQL    = "SELECT " + stepColumns + " FROM " + stepsName + " WHERE execution = {:execution} ORDER BY seq"
+	stepSQL     = "SELECT " + stepColumns + " FROM " + stepsName + " WHERE execution = {:execution} AND name = {:name} AND \"index\" = {:index}"
 )
 
 // stepRow is a step as its columns hold it.

@@ -71,7 +71,7 @@ func (w *writer) write(ctx context.Context, run func(*batch) error) error {
 		return err
 	}
 	if !queued {
-		return w.commit(o)
+		return runAll(w.commitAlone, o)
 	}
 	select {
 	case err := <-o.done:
@@ -97,6 +97,8 @@ func (w *writer) enqueue(o *op) (queued bool, err error) {
 
 func (w *writer) loop(ops <-chan *op, done chan<- struct{}) {
 	defer close(done)
+	c := &committer{app: w.app}
+	defer func() { _ = c.close() }() // everything is committed by then
 	pending := make([]*op, 0, maxBatch)
 	for o := range ops {
 		pending = wanted(pending[:0], o)
@@ -112,7 +114,7 @@ func (w *writer) loop(ops <-chan *op, done chan<- struct{}) {
 				break fill
 			}
 		}
-		w.flush(pending)
+		flush(c, pending)
 	}
 }
 
@@ -127,31 +129,30 @@ func wanted(pending []*op, o *op) []*op {
 
 // flush commits all together. When that fails it commits each alone, so that
 // only the guilty one gets its error.
-func (w *writer) flush(pending []*op) {
+func flush(c *committer, pending []*op) {
 	if len(pending) == 0 {
 		return
 	}
-	err := w.commit(pending...)
+	err := runAll(c.commit, pending...)
 	for _, o := range pending {
 		if err != nil && len(pending) > 1 {
-			o.done <- w.commit(o)
+			o.done <- runAll(c.commit, o)
 			continue
 		}
 		o.done <- err
 	}
 }
 
-func (w *writer) commit(ops ...*op) (err error) {
+// runAll runs ops in the transaction that commit opens.
+func runAll(commit func(func(*batch) error) error, ops ...*op) (err error) {
 	defer func() {
 		// A closed database panics in PocketBase; the callers get it as an
 		// error and the writer lives on.
 		if r := recover(); r != nil {
-			err = fmt.Errorf("commit: panic: %v", r)
+			err = fmt.Errorf("write: panic: %v", r)
 		}
 	}()
-	return w.app.RunInTransaction(func(tx core.App) error {
-		b := &batch{db: tx.NonconcurrentDB(), prepare: len(ops) > 1}
-		defer b.close()
+	return commit(func(b *batch) error {
 		for _, o := range ops {
 			if err := o.run(b); err != nil {
 				return err
@@ -159,4 +160,9 @@ func (w *writer) commit(ops ...*op) (err error) {
 		}
 		return nil
 	})
+}
+
+// commitAlone is for writes while the writer is stopped.
+func (w *writer) commitAlone(run func(*batch) error) error {
+	return w.app.RunInTransaction(func(tx core.App) error { return run(&batch{db: tx.NonconcurrentDB()}) })
 }
