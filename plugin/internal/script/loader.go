@@ -81,7 +81,8 @@ func (l *loader) file(name string) {
 	program, err := compile(stackName(l.dir, name), source)
 	if err != nil {
 		line, message := syntaxError(err)
-		l.broken(name, line, message)
+		// The end of the wrapper stands on a line that the file does not have.
+		l.broken(name, min(line, strings.Count(strings.TrimRight(source, "\n"), "\n")+1), message)
 		return
 	}
 	mods := &modules{dir: l.dir, recorded: map[string]string{}}
