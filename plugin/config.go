@@ -90,14 +90,14 @@ func (c Config) validate() error {
 		{"SyncTimeout", c.SyncTimeout},
 	} {
 		if d.value < 0 {
-			errs = append(errs, fmt.Errorf("Config.%s must not be negative, got %s", d.name, d.value))
+			errs = append(errs, fmt.Errorf("config.%s must not be negative, got %s", d.name, d.value))
 		}
 	}
 	if c.Workers < 0 {
-		errs = append(errs, fmt.Errorf("Config.Workers must not be negative, got %d", c.Workers))
+		errs = append(errs, fmt.Errorf("config.Workers must not be negative, got %d", c.Workers))
 	}
 	if c.Buffer < 0 {
-		errs = append(errs, fmt.Errorf("Config.Buffer must not be negative, got %d", c.Buffer))
+		errs = append(errs, fmt.Errorf("config.Buffer must not be negative, got %d", c.Buffer))
 	}
 	return errors.Join(errs...)
 }

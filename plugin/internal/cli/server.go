@@ -39,13 +39,13 @@ func startServer(ctx context.Context, dir, address, password string) (*server, e
 		"--hooksDir", filepath.Join(dir, "pb_hooks"), "--migrationsDir", filepath.Join(dir, "pb_migrations"),
 		"--publicDir", filepath.Join(dir, "pb_public"), "--automigrate=false", "--hooksWatch=false", "--dev=false",
 	}
-	setUp := exec.CommandContext(ctx, self, append([]string{"superuser", "upsert", adminEmail, password}, flags...)...)
+	setUp := exec.CommandContext(ctx, self, append([]string{"superuser", "upsert", adminEmail, password}, flags...)...) //nolint:gosec // this very program
 	if out, err := setUp.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("create the demo's superuser: %w\n%s", err, out)
 	}
 	s := &server{
 		url: "http://" + address, output: new(bytes.Buffer), done: make(chan struct{}),
-		cmd: exec.Command(self, append([]string{"serve", "--http", address}, flags...)...),
+		cmd: exec.Command(self, append([]string{"serve", "--http", address}, flags...)...), //nolint:gosec // this very program
 	}
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	// Ctrl-C reaches the whole process group; the child is stopped by us, in order.

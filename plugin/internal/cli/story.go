@@ -36,7 +36,7 @@ type request struct {
 	quiet bool
 }
 
-const demoPassword = "demo-user-password"
+const demoPassword = "demo-user-password" //nolint:gosec // of a server that ends with the demo
 
 func (s *story) tell() error {
 	var user struct{ ID string }

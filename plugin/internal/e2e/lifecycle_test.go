@@ -13,10 +13,10 @@ import (
 )
 
 // started returns the execution id of the only entry in X-Workflow-Executions.
-func started(t testing.TB, res *http.Response) string {
-	t.Helper()
+func started(tb testing.TB, res *http.Response) string {
+	tb.Helper()
 	_, id, ok := strings.Cut(res.Header.Get("X-Workflow-Executions"), "=")
-	require.Truef(t, ok, "nothing started: %v", res.Header)
+	require.Truef(tb, ok, "nothing started: %v", res.Header)
 	return id
 }
 
@@ -157,9 +157,9 @@ func TestNoSecretsOnDisk(t *testing.T) {
 }
 
 // createWithURLToken creates a post with the token in the URL only.
-func (s *server) createWithURLToken(t testing.TB, path string) *http.Response {
-	t.Helper()
+func (s *server) createWithURLToken(tb testing.TB, path string) *http.Response {
+	tb.Helper()
 	res := s.call(http.MethodPost, path, "", map[string]any{"title": "A post"}, nil)
-	require.Equal(t, http.StatusOK, res.StatusCode)
+	require.Equal(tb, http.StatusOK, res.StatusCode)
 	return res
 }

@@ -61,14 +61,14 @@ type instance struct {
 
 // newInstance lays out an app folder with the demo schema and the given
 // workflow files, and a superuser.
-func newInstance(t testing.TB, workflows map[string]string) *instance {
-	t.Helper()
-	in := &instance{t: t, dir: t.TempDir()}
+func newInstance(tb testing.TB, workflows map[string]string) *instance {
+	tb.Helper()
+	in := &instance{t: tb, dir: tb.TempDir()}
 	for name, source := range workflows {
 		in.writeWorkflow(name, source)
 	}
 	out, err := in.command("superuser", "upsert", adminEmail, adminPassword).CombinedOutput()
-	require.NoErrorf(t, err, "%s", out)
+	require.NoErrorf(tb, err, "%s", out)
 	return in
 }
 

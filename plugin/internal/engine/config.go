@@ -77,7 +77,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default
 	}
 	if c.Now == nil {
-		c.Now = time.Now //nolint:forbidigo // the one place where the real clock comes in
+		c.Now = time.Now
 	}
 	if c.OnFinish == nil {
 		c.OnFinish = func(*workflow.Execution) {}

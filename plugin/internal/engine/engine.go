@@ -224,9 +224,11 @@ func (e *Engine) refill() {
 		}
 		if len(found) == page {
 			e.backlog = true
-			if len(e.buffer) > e.config.Buffer/2 {
-				break // the next refill goes on from the start, skipping what is held
-			}
+		} else {
+			after = "" // what overflowed meanwhile is read from the start
+		}
+		if len(e.buffer) > e.config.Buffer/2 {
+			break // the next refill starts over, skipping what is held
 		}
 	}
 	e.refilling = false
@@ -235,7 +237,7 @@ func (e *Engine) refill() {
 
 // Run runs a committed execution now, outside the pool, and returns when it has
 // ended. When ctx ends first, Run returns its error and the execution goes on.
-func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
+func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) { //nolint:contextcheck // the execution outlives the call: it has the engine's context
 	e.mu.Lock()
 	if _, ok := e.held[x.ID]; ok {
 		e.mu.Unlock()

@@ -146,7 +146,7 @@ func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) (out
 			c.give(m, r.config.PoolSize)
 		}
 	}()
-	outcome = x.start(c)
+	outcome = x.start(c) //nolint:contextcheck // the run holds its context
 	clean = true
 	return outcome
 }

@@ -39,7 +39,7 @@ func (s *idSource) next(now time.Time) string {
 		s.ms, s.tail = s.ms+1, 0
 	}
 	var id [idTimeDigits + idTailDigits]byte
-	putBase36(id[:idTimeDigits], uint64(s.ms)) //nolint:gosec // milliseconds since 1970 are positive
+	putBase36(id[:idTimeDigits], uint64(s.ms))
 	putBase36(id[idTimeDigits:], s.tail)
 	return string(id[:])
 }

@@ -117,7 +117,7 @@ type Log struct {
 }
 
 // Failure is the stored form of the error that ended an execution or a step.
-type Failure struct {
+type Failure struct { //nolint:errname // the contract's word
 	Message string `json:"message"`
 	Name    string `json:"name,omitempty"`
 	// Step is the name of the step that failed, or "".

@@ -3,7 +3,7 @@ package workflow
 import "fmt"
 
 // Problem says why a workflow (or a whole file) can't be used.
-type Problem struct {
+type Problem struct { //nolint:errname // the contract's word
 	// File is relative to the workflows directory.
 	File string
 	// Line counts from 1; 0 when it is not known.
