@@ -61,6 +61,8 @@ type benchSetup struct {
 	plugin    bool
 	workflows map[string]string
 	hook      string
+	// bare wraps creates in a transaction and does nothing else.
+	bare bool
 }
 
 func newBenchApp(b *testing.B, setup benchSetup) *benchApp {
@@ -82,6 +84,16 @@ func newBenchApp(b *testing.B, setup benchSetup) *benchApp {
 		}
 		plugin.MustRegister(app, plugin.Config{WorkflowsDir: dir})
 		out.plugin = plugin.Get(app)
+	}
+	if setup.bare {
+		app.OnRecordCreateRequest().BindFunc(func(e *core.RecordRequestEvent) error {
+			outer := e.App
+			defer func() { e.App = outer }()
+			return outer.RunInTransaction(func(tx core.App) error {
+				e.App = tx
+				return e.Next()
+			})
+		})
 	}
 	if setup.hook != "" {
 		dir := b.TempDir()
@@ -170,6 +182,8 @@ func benchCreate(b *testing.B, setup benchSetup, query string, prepare func(*ben
 // BenchmarkCreate compares, over HTTP on loopback with 8 connections:
 //
 //	plain       a create in an app without the plugin
+//	bare        a create that PocketBase runs in a transaction, without the
+//	            plugin: what any durable enqueue costs at least
 //	unnamed     a create that names nothing in an app with 50 workflows
 //	accepted    a create with triggerWorkflows, the queue paused
 //	completed   the same with the queue running; done/s counts until the last
@@ -184,6 +198,7 @@ func BenchmarkCreate(b *testing.B) {
 	drain := func(a *benchApp) { require.NoError(b, a.plugin.Drain(b.Context())) }
 
 	b.Run("plain", func(b *testing.B) { benchCreate(b, benchSetup{}, "", nil, nil) })
+	b.Run("bare", func(b *testing.B) { benchCreate(b, benchSetup{bare: true}, "", nil, nil) })
 	b.Run("unnamed", func(b *testing.B) { benchCreate(b, benchSetup{plugin: true, workflows: fifty}, "", nil, nil) })
 	b.Run("accepted", func(b *testing.B) {
 		benchCreate(b, benchSetup{plugin: true, workflows: effect}, "?triggerWorkflows=effect", func(a *benchApp) {

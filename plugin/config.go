@@ -15,7 +15,7 @@ import (
 // default.
 type Config struct {
 	// Buffer is how many committed executions wait for a worker in memory;
-	// more than that wait in the database only. Defaults to 1024.
+	// more than that wait in the database only. Defaults to 4096.
 	Buffer int
 
 	// RoleFields are the fields of an auth record that name its roles, in
@@ -54,7 +54,7 @@ type Config struct {
 // withDefaults returns a copy with every zero value filled in.
 func (c Config) withDefaults(app core.App) Config {
 	if c.Buffer == 0 {
-		c.Buffer = 1024
+		c.Buffer = 4096
 	}
 	if len(c.RoleFields) == 0 {
 		c.RoleFields = []string{"roles", "role"}

@@ -50,7 +50,7 @@ type Config struct {
 	Store  Store
 	Runner Runner
 
-	// Buffer is how many executions wait in memory. Defaults to 1024.
+	// Buffer is how many executions wait in memory. Defaults to 4096.
 	Buffer int
 	// Logger returns where failures go. Defaults to slog.Default.
 	Logger func() *slog.Logger
@@ -71,7 +71,7 @@ type Config struct {
 
 func (c Config) withDefaults() Config {
 	if c.Buffer <= 0 {
-		c.Buffer = 1024
+		c.Buffer = 4096
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default

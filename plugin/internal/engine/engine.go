@@ -9,8 +9,12 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// page is how many executions one refill reads.
-const page = 256
+const (
+	// page is how many executions one refill reads.
+	page = 256
+	// maxEnds is how many ends are stored at a time; they share commits.
+	maxEnds = 64
+)
 
 // finishRetry is how long a failed write of an execution's end or a failed
 // refill waits before it is tried again; it doubles up to finishRetryMax.
@@ -33,8 +37,20 @@ type Engine struct {
 	buffer  []*workflow.Execution
 	// held are the ids that are buffered or running, so that none runs twice.
 	held map[string]struct{}
-	// backlog is true when the store may have executions that are not held.
+	// dirty are the ids that ran in this process without a stored end: these
+	// have a journal though they are not from an earlier process.
+	dirty map[string]struct{}
+	// released are the ids that were let go of during the present read of a
+	// refill, which may still have seen them as active.
+	released map[string]struct{}
+	// ends bounds the ends that are on their way into the store.
+	ends chan struct{}
+	// backlog is true when the store may have executions that are not held. Until
+	// those up to cursor and beyond are read, new ones queue up behind them: else
+	// a busy server would starve the old ones.
 	backlog   bool
+	cursor    string
+	overflow  bool // some came since the pass from the start began
 	refilling bool
 	idle      []chan struct{} // waiting Drain calls
 	ctx       context.Context //nolint:containedctx // the life of the engine between Start and Stop
@@ -49,6 +65,9 @@ func New(config Config) *Engine {
 		config:   config,
 		executor: &Executor{Store: config.Store, Runner: config.Runner, Now: config.Now, Timeout: config.Timeout},
 		held:     map[string]struct{}{},
+		dirty:    map[string]struct{}{},
+		released: map[string]struct{}{},
+		ends:     make(chan struct{}, maxEnds),
 	}
 	e.marker = newMarker(e)
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
@@ -66,7 +85,7 @@ func (e *Engine) Start() error {
 	e.ctx, e.cancel = context.WithCancelCause(context.Background())
 	e.running = true
 	e.started = e.config.Now()
-	e.backlog = true
+	e.backlog, e.cursor = true, ""
 	e.dispatch()
 	return nil
 }
@@ -108,8 +127,8 @@ func (e *Engine) Submit(executions ...*workflow.Execution) {
 		return // the next Start reads the rows
 	}
 	for _, x := range executions {
-		if len(e.buffer) >= e.config.Buffer {
-			e.backlog = true
+		if e.backlog || len(e.buffer) >= e.config.Buffer {
+			e.backlog, e.overflow = true, true
 			break
 		}
 		e.hold(x)
@@ -157,82 +176,113 @@ func (e *Engine) work() {
 		e.dispatch()
 		ctx := e.ctx
 		e.mu.Unlock()
-		e.execute(ctx, x)
+		outcome, err := e.run(ctx, x)
+		// The worker does not wait for the end to be stored: that lets many ends
+		// share one commit.
+		e.ends <- struct{}{}
+		e.jobs.Add(1)
+		go func() {
+			defer e.jobs.Done()
+			e.end(ctx, x, outcome, err)
+			<-e.ends
+		}()
 		e.mu.Lock()
-		delete(e.held, x.ID)
 	}
 	e.workers--
+	e.dispatch()
+}
+
+func (e *Engine) run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
+	e.marker.watch(x)
+	defer e.marker.forget(x)
+	return e.executor.Run(ctx, x)
+}
+
+// end stores how an execution ended and lets go of it. A failing write is tried
+// again while the engine runs; runErr is why it could not be run at all.
+func (e *Engine) end(ctx context.Context, x *workflow.Execution, outcome workflow.Outcome, runErr error) {
+	err := runErr
+	if outcome.Status.Final() {
+		err = e.executor.Finish(ctx, x, outcome)
+		for wait := finishRetry; err != nil && !gone(err); wait = min(2*wait, finishRetryMax) {
+			e.config.Logger().Error("An execution ended but this could not be stored; trying again", "execution", x.ID, "workflow", x.Workflow, "error", err)
+			if !sleep(ctx, wait) {
+				break // left to the next start
+			}
+			err = e.executor.Finish(ctx, x, outcome)
+		}
+	}
+	if err == nil && outcome.Status.Final() {
+		e.config.OnFinish(x)
+	}
+	if runErr != nil {
+		e.config.Logger().Error("An execution could not be run", "execution", x.ID, "workflow", x.Workflow, "error", runErr)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.held, x.ID)
+	if e.refilling {
+		e.released[x.ID] = struct{}{}
+	}
+	if err != nil && !gone(err) && e.running {
+		e.dirty[x.ID] = struct{}{}
+		e.backlog, e.overflow = true, true
+	}
 	e.dispatch()
 	e.signalIdle()
 }
 
-// execute runs one execution; storing its end is retried while the engine runs.
-func (e *Engine) execute(ctx context.Context, x *workflow.Execution) workflow.Outcome {
-	e.marker.watch(x)
-	outcome, err := e.executor.Execute(ctx, x)
-	e.marker.forget(x)
-	for wait := finishRetry; err != nil && !gone(err) && outcome.Status.Final(); wait = min(2*wait, finishRetryMax) {
-		e.config.Logger().Error("An execution ended but this could not be stored; trying again", "execution", x.ID, "workflow", x.Workflow, "error", err)
-		if !sleep(ctx, wait) {
-			return outcome // left to the next start
-		}
-		err = e.config.Store.Finish(ctx, x)
-	}
-	switch {
-	case err == nil && outcome.Status.Final():
-		e.config.OnFinish(x)
-	case err != nil && !gone(err):
-		e.config.Logger().Error("An execution could not be run", "execution", x.ID, "workflow", x.Workflow, "error", err)
-		e.mu.Lock()
-		e.backlog = true
-		e.mu.Unlock()
-	}
-	return outcome
-}
-
 // refill reads executions that memory had no room for, or that an earlier
-// process left behind.
+// process left behind. One pass goes through them by id, over several calls when
+// the buffer fills up in between.
 func (e *Engine) refill() {
 	defer e.jobs.Done()
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	after := ""
-	for wait := finishRetry; e.running && e.backlog; {
-		ctx := e.ctx
-		if after == "" {
-			e.backlog = false // what overflows from here on says so again
+	for wait := finishRetry; e.running && e.backlog && len(e.buffer) <= e.config.Buffer/2; {
+		if e.cursor == "" {
+			e.overflow = false // what overflows from here on needs another pass
 		}
+		clear(e.released)
+		ctx, after := e.ctx, e.cursor
 		e.mu.Unlock()
 		found, err := e.config.Store.Active(ctx, after, page)
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			e.config.Logger().Error("Reading the waiting executions failed; trying again", "error", err)
 			sleep(ctx, wait)
 			wait = min(2*wait, finishRetryMax)
-			e.mu.Lock()
-			e.backlog = true
-			after = ""
-			continue
 		}
 		e.mu.Lock()
+		if err != nil || !e.running {
+			continue
+		}
 		for _, x := range found {
-			after = x.ID
-			// A sync execution of this process belongs to the request that waits
-			// for it; one of an earlier process has nobody but us.
-			if x.Mode != workflow.ModeSync || x.Created.Before(e.started) {
-				e.hold(x)
-			}
+			e.cursor = x.ID
+			e.takeBack(x)
 		}
-		if len(found) == page {
-			e.backlog = true
-		} else {
-			after = "" // what overflowed meanwhile is read from the start
+		if len(found) < page {
+			e.cursor, e.backlog = "", e.overflow
 		}
-		if len(e.buffer) > e.config.Buffer/2 {
-			break // the next refill starts over, skipping what is held
-		}
+		e.dispatch()
 	}
 	e.refilling = false
 	e.dispatch()
+}
+
+// takeBack holds an execution that was read from the store, unless it has ended
+// since. A sync execution of this process belongs to the request that waits for
+// it; one of an earlier process has nobody but us. The lock is held.
+func (e *Engine) takeBack(x *workflow.Execution) {
+	earlier := x.Created.Before(e.started)
+	_, dirty := e.dirty[x.ID]
+	if _, ended := e.released[x.ID]; ended && !dirty {
+		return
+	}
+	x.Stored = earlier || dirty
+	if x.Mode != workflow.ModeSync || earlier || dirty {
+		delete(e.dirty, x.ID)
+		e.hold(x)
+	}
 }
 
 // Run runs a committed execution now, outside the pool, and returns when it has
@@ -251,11 +301,8 @@ func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outco
 	done := make(chan workflow.Outcome, 1)
 	go func() {
 		defer e.jobs.Done()
-		outcome := e.execute(life, x)
-		e.mu.Lock()
-		delete(e.held, x.ID)
-		e.signalIdle()
-		e.mu.Unlock()
+		outcome, err := e.run(life, x)
+		e.end(life, x, outcome, err)
 		done <- outcome
 	}()
 	select {

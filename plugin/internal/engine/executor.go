@@ -19,34 +19,50 @@ type Executor struct {
 	Timeout func(e *workflow.Execution) time.Duration
 }
 
-// Execute runs e and stores its end. The returned error is about storing; the
-// outcome is valid all the same. An outcome with status queued is stored
-// nowhere: the execution has to be taken up again.
+// Execute is Run and, when that reached an end, Finish. The returned error is
+// about reading and storing.
 func (x *Executor) Execute(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
+	outcome, err := x.Run(ctx, e)
+	if err == nil && outcome.Status.Final() {
+		err = x.Finish(ctx, e, outcome)
+	}
+	return outcome, err
+}
+
+// Run runs e from where its journal ends. An outcome with status queued is
+// stored nowhere: the execution has to be taken up again. The error is about
+// reading the journal.
+func (x *Executor) Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
 	var journal []*workflow.Step
 	// A fresh execution has no journal: that saves a query on the hot path.
-	if e.Attempt > 0 || e.Status == workflow.StatusRunning {
+	if e.Stored || e.Attempt > 0 {
 		var err error
 		if journal, err = x.Store.Steps(ctx, e.ID); err != nil {
 			return workflow.Outcome{Status: workflow.StatusQueued}, fmt.Errorf("read the journal of execution %s: %w", e.ID, err)
 		}
 	}
+	if len(journal) > 0 && e.Attempt == 0 {
+		e.Attempt = 1 // it ended before its row could say so
+	}
 	e.Attempt++
 	e.Status = workflow.StatusRunning
+	e.Marked = true // the marker tells of those that take a while: no write for the others
 	if e.StartedAt.IsZero() {
 		e.StartedAt = x.Now()
 	}
-	outcome := x.run(ctx, e, newSession(x.Store, x.Now, e, journal))
-	if outcome.Status == workflow.StatusQueued {
-		return outcome, nil
-	}
+	return x.run(ctx, e, newSession(x.Store, x.Now, e, journal)), nil
+}
+
+// Finish stores the end of e, also while the engine shuts down.
+func (x *Executor) Finish(ctx context.Context, e *workflow.Execution, outcome workflow.Outcome) error {
 	outcome.Apply(e)
-	e.FinishedAt = x.Now()
-	// The end has to be written during a shutdown too.
-	if err := x.Store.Finish(context.WithoutCancel(ctx), e); err != nil {
-		return outcome, fmt.Errorf("store the end of execution %s: %w", e.ID, err)
+	if e.FinishedAt.IsZero() {
+		e.FinishedAt = x.Now()
 	}
-	return outcome, nil
+	if err := x.Store.Finish(context.WithoutCancel(ctx), e); err != nil {
+		return fmt.Errorf("store the end of execution %s: %w", e.ID, err)
+	}
+	return nil
 }
 
 func (x *Executor) run(ctx context.Context, e *workflow.Execution, s *Session) (outcome workflow.Outcome) {

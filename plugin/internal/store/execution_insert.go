@@ -43,7 +43,7 @@ func (s *Store) Insert(app core.App, execs ...*workflow.Execution) error {
 	if len(execs) == 0 {
 		return nil
 	}
-	b := &batch{db: app.NonconcurrentDB()}
+	b := s.prepared.batch(s.app, app)
 	for rest := execs; len(rest) > 0; {
 		n := min(len(rest), maxInsertRows)
 		if err := insertExecutions(b, rest[:n]); err != nil {

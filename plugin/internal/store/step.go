@@ -114,7 +114,7 @@ func (s *Store) Transaction(ctx context.Context, e *workflow.Execution, step *wo
 	var w *stepWrite
 	err := s.app.RunInTransaction(func(tx core.App) error {
 		var err error
-		w, err = runStep(tx, e, step, fn)
+		w, err = s.runStep(tx, e, step, fn)
 		return err
 	})
 	if err != nil {
@@ -126,7 +126,7 @@ func (s *Store) Transaction(ctx context.Context, e *workflow.Execution, step *wo
 }
 
 // runStep is fn and the step's row inside an open transaction.
-func runStep(tx core.App, e *workflow.Execution, step *workflow.Step, fn func(tx core.App) error) (*stepWrite, error) {
+func (s *Store) runStep(tx core.App, e *workflow.Execution, step *workflow.Step, fn func(tx core.App) error) (*stepWrite, error) {
 	if err := fn(tx); err != nil {
 		return nil, err
 	}
@@ -140,7 +140,7 @@ func runStep(tx core.App, e *workflow.Execution, step *workflow.Step, fn func(tx
 	if err != nil {
 		return nil, err
 	}
-	if err := w.run(&batch{db: tx.NonconcurrentDB()}); err != nil {
+	if err := w.run(s.prepared.batch(s.app, tx)); err != nil {
 		return nil, err
 	}
 	return w, w.result()

@@ -12,6 +12,7 @@ import (
 type Store struct {
 	app      core.App
 	writer   *writer
+	prepared *prepared
 	realtime *broadcaster
 
 	lifecycle sync.Mutex // one Start or Stop at a time
@@ -20,7 +21,8 @@ type Store struct {
 // New returns the store of app. It works at once; Start adds the group commit
 // and the realtime messages.
 func New(app core.App) *Store {
-	return &Store{app: app, writer: &writer{app: app}, realtime: newBroadcaster(app)}
+	p := &prepared{}
+	return &Store{app: app, writer: &writer{app: app, prepared: p}, prepared: p, realtime: newBroadcaster(app)}
 }
 
 // Start lets writes of many callers share a commit and tells realtime

@@ -17,7 +17,7 @@ type TxStore struct {
 	app   core.App
 }
 
-func (t *TxStore) batch() *batch { return &batch{db: t.app.NonconcurrentDB()} }
+func (t *TxStore) batch() *batch { return t.store.prepared.batch(t.store.app, t.app) }
 
 // Active is Store.Active, and sees what the transaction wrote.
 func (t *TxStore) Active(ctx context.Context, after string, limit int) ([]*workflow.Execution, error) {
@@ -83,7 +83,7 @@ func (t *TxStore) Transaction(ctx context.Context, e *workflow.Execution, step *
 			err = errors.Join(err, t.execute("ROLLBACK TO "+stepSavepoint), t.execute("RELEASE "+stepSavepoint))
 		}
 	}()
-	w, err := runStep(t.app, e, step, fn)
+	w, err := t.store.runStep(t.app, e, step, fn)
 	if err != nil {
 		return fmt.Errorf("transaction of step %q of execution %s: %w", step.Name, e.ID, err)
 	}

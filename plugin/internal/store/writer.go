@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 )
 
@@ -19,7 +20,8 @@ const maxBatch = 64
 // It can be started and stopped again and again. While it is stopped, every
 // write is its own transaction on the caller's goroutine.
 type writer struct {
-	app core.App
+	app      core.App
+	prepared *prepared
 
 	mu   sync.RWMutex // writes hold it for reading while they queue
 	ops  chan *op     // nil while stopped
@@ -97,8 +99,10 @@ func (w *writer) enqueue(o *op) (queued bool, err error) {
 
 func (w *writer) loop(ops <-chan *op, done chan<- struct{}) {
 	defer close(done)
-	c := &committer{app: w.app}
-	defer func() { _ = c.close() }() // everything is committed by then
+	c := &committer{app: w.app, prepared: w.prepared}
+	if db, ok := w.app.NonconcurrentDB().(*dbx.DB); ok {
+		_ = w.prepared.ensure(db.DB()) // the first commit says what is wrong
+	}
 	pending := make([]*op, 0, maxBatch)
 	for o := range ops {
 		pending = wanted(pending[:0], o)

@@ -77,6 +77,8 @@ type Execution struct {
 	// Marked is true once the stored row shows this attempt as running. The
 	// store sets it, to write that only once per attempt.
 	Marked bool
+	// Stored is set by the engine when an earlier run may have left a journal.
+	Stored bool
 }
 
 // Link returns the execution's own link, to be appended to its chain by
