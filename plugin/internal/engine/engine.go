@@ -34,6 +34,7 @@ type Engine struct {
 	paused  bool
 	started time.Time
 	workers int
+	busy    int // workers that have an execution
 	buffer  []*workflow.Execution
 	// held are the ids that are buffered or running, so that none runs twice.
 	held map[string]struct{}
@@ -52,10 +53,16 @@ type Engine struct {
 	cursor    string
 	overflow  bool // some came since the pass from the start began
 	refilling bool
-	idle      []chan struct{} // waiting Drain calls
-	ctx       context.Context //nolint:containedctx // the life of the engine between Start and Stop
-	cancel    context.CancelCauseFunc
-	jobs      sync.WaitGroup
+	// passed is the highest id that a refill has read. What is submitted with a
+	// lower one may have run already: its committer was late.
+	passed string
+	idle   []chan struct{} // waiting Drain calls
+	ctx    context.Context //nolint:containedctx // the life of the engine between Start and Stop
+	cancel context.CancelCauseFunc
+	// taking ends as soon as Stop is called, ctx when what ran has ended.
+	taking     context.Context //nolint:containedctx // as ctx
+	stopTaking context.CancelFunc
+	jobs       sync.WaitGroup
 }
 
 // New makes an engine that is stopped. Run works before Start too.
@@ -70,8 +77,14 @@ func New(config Config) *Engine {
 		ends:     make(chan struct{}, maxEnds),
 	}
 	e.marker = newMarker(e)
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.live()
 	return e
+}
+
+// live begins the time until the next Stop.
+func (e *Engine) live() {
+	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.taking, e.stopTaking = context.WithCancel(e.ctx)
 }
 
 // Start takes up what the store holds and from then on what is submitted.
@@ -82,7 +95,7 @@ func (e *Engine) Start() error {
 	if e.running {
 		return nil
 	}
-	e.ctx, e.cancel = context.WithCancelCause(context.Background())
+	e.live()
 	e.running = true
 	e.started = e.config.Now()
 	e.backlog, e.cursor = true, ""
@@ -99,6 +112,8 @@ func (e *Engine) Stop() {
 		delete(e.held, x.ID)
 	}
 	e.buffer = nil
+	e.signalIdle()
+	e.stopTaking()
 	cancel := e.cancel
 	e.mu.Unlock()
 
@@ -127,7 +142,7 @@ func (e *Engine) Submit(executions ...*workflow.Execution) {
 		return // the next Start reads the rows
 	}
 	for _, x := range executions {
-		if e.backlog || len(e.buffer) >= e.config.Buffer {
+		if e.backlog || len(e.buffer) >= e.config.Buffer || x.ID <= e.passed {
 			e.backlog, e.overflow = true, true
 			break
 		}
@@ -148,10 +163,11 @@ func (e *Engine) hold(x *workflow.Execution) {
 // dispatch starts workers for what waits, and a refill when there is room and
 // a backlog. The lock is held.
 func (e *Engine) dispatch() {
+	defer e.signalIdle()
 	if !e.running || e.paused {
 		return
 	}
-	for e.workers < e.config.Workers && e.workers < len(e.buffer) {
+	for e.workers < e.config.Workers && e.workers-e.busy < len(e.buffer) {
 		e.workers++
 		e.jobs.Add(1)
 		go e.work()
@@ -161,7 +177,6 @@ func (e *Engine) dispatch() {
 		e.jobs.Add(1)
 		go e.refill()
 	}
-	e.signalIdle()
 }
 
 // work runs buffered executions until none is left.
@@ -173,6 +188,7 @@ func (e *Engine) work() {
 		x := e.buffer[0]
 		e.buffer[0] = nil
 		e.buffer = e.buffer[1:]
+		e.busy++
 		e.dispatch()
 		ctx := e.ctx
 		e.mu.Unlock()
@@ -187,6 +203,7 @@ func (e *Engine) work() {
 			<-e.ends
 		}()
 		e.mu.Lock()
+		e.busy--
 	}
 	e.workers--
 	e.dispatch()
@@ -217,6 +234,7 @@ func (e *Engine) end(ctx context.Context, x *workflow.Execution, outcome workflo
 	}
 	if runErr != nil {
 		e.config.Logger().Error("An execution could not be run", "execution", x.ID, "workflow", x.Workflow, "error", runErr)
+		sleep(ctx, finishRetry) // it is held meanwhile: else a refill would take it up at once
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -228,8 +246,7 @@ func (e *Engine) end(ctx context.Context, x *workflow.Execution, outcome workflo
 		e.dirty[x.ID] = struct{}{}
 		e.backlog, e.overflow = true, true
 	}
-	e.dispatch()
-	e.signalIdle()
+	e.dispatch() //nolint:contextcheck // workers have the engine's context
 }
 
 // refill reads executions that memory had no room for, or that an earlier
@@ -244,7 +261,7 @@ func (e *Engine) refill() {
 			e.overflow = false // what overflows from here on needs another pass
 		}
 		clear(e.released)
-		ctx, after := e.ctx, e.cursor
+		ctx, after := e.taking, e.cursor
 		e.mu.Unlock()
 		found, err := e.config.Store.Active(ctx, after, page)
 		if err != nil && ctx.Err() == nil {
@@ -258,6 +275,7 @@ func (e *Engine) refill() {
 		}
 		for _, x := range found {
 			e.cursor = x.ID
+			e.passed = max(e.passed, x.ID)
 			e.takeBack(x)
 		}
 		if len(found) < page {
@@ -287,6 +305,7 @@ func (e *Engine) takeBack(x *workflow.Execution) {
 
 // Run runs a committed execution now, outside the pool, and returns when it has
 // ended. When ctx ends first, Run returns its error and the execution goes on.
+// An error of the journal leaves the execution to the pool.
 func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) { //nolint:contextcheck // the execution outlives the call: it has the engine's context
 	e.mu.Lock()
 	if _, ok := e.held[x.ID]; ok {
@@ -298,16 +317,18 @@ func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outco
 	e.jobs.Add(1)
 	e.mu.Unlock()
 
-	done := make(chan workflow.Outcome, 1)
+	var outcome workflow.Outcome
+	var err error
+	done := make(chan struct{})
 	go func() {
 		defer e.jobs.Done()
-		outcome, err := e.run(life, x)
+		defer close(done)
+		outcome, err = e.run(life, x)
 		e.end(life, x, outcome, err)
-		done <- outcome
 	}()
 	select {
-	case outcome := <-done:
-		return outcome, nil
+	case <-done:
+		return outcome, err
 	case <-ctx.Done():
 		return workflow.Outcome{}, context.Cause(ctx)
 	}

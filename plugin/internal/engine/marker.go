@@ -18,20 +18,31 @@ type marker struct {
 	engine *Engine
 
 	mu    sync.Mutex
-	since map[*workflow.Execution]workflow.Execution
+	since map[*workflow.Execution]watched
 	timer *time.Timer
 	busy  sync.WaitGroup
 }
 
+// watched is an execution that runs since a time; its StartedAt is that of its
+// first attempt.
+type watched struct {
+	since time.Time
+	// row is a copy: the worker goes on writing to its own.
+	row workflow.Execution
+}
+
 func newMarker(e *Engine) *marker {
-	return &marker{engine: e, since: map[*workflow.Execution]workflow.Execution{}}
+	return &marker{engine: e, since: map[*workflow.Execution]watched{}}
 }
 
 func (m *marker) watch(e *workflow.Execution) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	// A copy: the worker goes on writing to its own.
-	m.since[e] = workflow.Execution{ID: e.ID, StartedAt: m.engine.config.Now(), Attempt: e.Attempt + 1}
+	w := watched{since: m.engine.config.Now(), row: workflow.Execution{ID: e.ID, StartedAt: e.StartedAt, Attempt: e.Attempt + 1}}
+	if w.row.StartedAt.IsZero() {
+		w.row.StartedAt = w.since
+	}
+	m.since[e] = w
 	m.arm()
 }
 
@@ -53,9 +64,9 @@ func (m *marker) mark() {
 	m.timer = nil
 	now := m.engine.config.Now()
 	var due []*workflow.Execution
-	for key, e := range m.since {
-		if now.Sub(e.StartedAt) >= slow {
-			due = append(due, &e)
+	for key, w := range m.since {
+		if now.Sub(w.since) >= slow {
+			due = append(due, &w.row)
 			delete(m.since, key)
 		}
 	}

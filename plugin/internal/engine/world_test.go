@@ -1,0 +1,188 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+var errDisk = errors.New("disk I/O error")
+
+// bubble is a subtest with a clock of its own that jumps ahead whenever all
+// goroutines wait. It fails when one of them is left at the end.
+func bubble(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, test)
+	})
+}
+
+// runnerFunc is a handler.
+type runnerFunc func(ctx context.Context, x *workflow.Execution, s *engine.Session) workflow.Outcome
+
+func (f runnerFunc) Run(ctx context.Context, x *workflow.Execution, s *engine.Session) workflow.Outcome {
+	return f(ctx, x, s)
+}
+
+// takes is a handler that is busy for d, unless it is interrupted.
+func takes(d time.Duration) runnerFunc {
+	return func(ctx context.Context, _ *workflow.Execution, _ *engine.Session) workflow.Outcome {
+		return wait(ctx, d)
+	}
+}
+
+// wait is what a script does that is busy for d: it answers an interruption as
+// the contract of Runner asks.
+func wait(ctx context.Context, d time.Duration) workflow.Outcome {
+	select {
+	case <-time.After(d):
+		return workflow.Outcome{Status: workflow.StatusCompleted}
+	case <-ctx.Done():
+		if errors.Is(context.Cause(ctx), engine.ErrStopping) {
+			return workflow.Outcome{Status: workflow.StatusQueued}
+		}
+		return workflow.Outcome{Status: workflow.StatusAborted, Reason: context.Cause(ctx).Error()}
+	}
+}
+
+// world is an engine with a fake store and a record of what it ran.
+type world struct {
+	*engine.Engine
+	t     *testing.T
+	store *fakeStore
+	began time.Time
+
+	mu       sync.Mutex
+	runs     []string
+	busy     int
+	mostBusy int
+	ended    []string
+}
+
+// newWorld makes an engine that is stopped at the latest when the test ends.
+func newWorld(t *testing.T, run runnerFunc, change ...func(*engine.Config)) *world {
+	t.Helper()
+	w := &world{t: t, store: newFakeStore(), began: time.Now()}
+	w.Engine = w.engine(run, change...)
+	return w
+}
+
+// engine makes another engine for the same store, as the next process would.
+func (w *world) engine(run runnerFunc, change ...func(*engine.Config)) *engine.Engine {
+	config := engine.Config{
+		Store:   w.store,
+		Logger:  func() *slog.Logger { return slog.New(slog.DiscardHandler) },
+		Workers: 4,
+		Runner: runnerFunc(func(ctx context.Context, x *workflow.Execution, s *engine.Session) workflow.Outcome {
+			w.enter(x.ID)
+			defer w.leave()
+			return run(ctx, x, s)
+		}),
+		OnFinish: func(x *workflow.Execution) {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			w.ended = append(w.ended, x.ID)
+		},
+	}
+	for _, c := range change {
+		c(&config)
+	}
+	e := engine.New(config)
+	w.t.Cleanup(e.Stop)
+	return e
+}
+
+func (w *world) enter(id string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs = append(w.runs, id)
+	w.busy++
+	w.mostBusy = max(w.mostBusy, w.busy)
+}
+
+func (w *world) leave() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.busy--
+}
+
+// ran lists the ids in the order in which they were taken up.
+func (w *world) ran() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string{}, w.runs...)
+}
+
+// finished lists the ids whose end was stored, in order.
+func (w *world) finished() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]string{}, w.ended...)
+}
+
+// start starts the engine and lets it settle.
+func (w *world) start() {
+	w.t.Helper()
+	require.NoError(w.t, w.Start())
+	synctest.Wait()
+}
+
+// commit stores executions and submits them, as a triggering write does.
+func (w *world) commit(executions ...*workflow.Execution) {
+	w.store.add(executions...)
+	w.Submit(executions...)
+}
+
+// drain waits until the engine is idle.
+func (w *world) drain() {
+	w.t.Helper()
+	require.NoError(w.t, w.Drain(w.t.Context()))
+}
+
+// elapsed is how long ago the world was made, by the clock of the bubble.
+func (w *world) elapsed() time.Duration { return time.Since(w.began) }
+
+// at lists when a method of the store was called since the world was made.
+func (w *world) at(method string) (times []time.Duration) {
+	for _, c := range w.store.called(method) {
+		times = append(times, c.at.Sub(w.began))
+	}
+	return times
+}
+
+// execution is one that was triggered just now.
+func execution(id string) *workflow.Execution {
+	return &workflow.Execution{ID: id, Workflow: "greet", Status: workflow.StatusQueued, Mode: workflow.ModeAsync, Created: time.Now()}
+}
+
+// many makes n executions with ascending ids.
+func many(n int) (list []*workflow.Execution, ids []string) {
+	for i := range n {
+		x := execution(fmt.Sprintf("x%04d", i))
+		list, ids = append(list, x), append(ids, x.ID)
+	}
+	return list, ids
+}
+
+func workers(n int) func(*engine.Config) { return func(c *engine.Config) { c.Workers = n } }
+
+func buffer(n int) func(*engine.Config) { return func(c *engine.Config) { c.Buffer = n } }
+
+func shutdown(d time.Duration) func(*engine.Config) {
+	return func(c *engine.Config) { c.ShutdownTimeout = d }
+}
+
+func timeout(d time.Duration) func(*engine.Config) {
+	return func(c *engine.Config) { c.Timeout = func(*workflow.Execution) time.Duration { return d } }
+}
