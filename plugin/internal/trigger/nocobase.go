@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -101,12 +103,10 @@ func nocoBaseMessages(messages []string) []map[string]string {
 // more, or its own.
 func nocoBaseErrors(api *router.ApiError) []string {
 	out := []string{api.Message}
-	for field, detail := range api.Data {
-		switch d := detail.(type) {
-		case map[string]any:
-			if m, ok := d["message"].(string); ok && d["code"] != "workflow_failed" {
-				out = append(out, field+": "+m)
-			}
+	for _, field := range slices.Sorted(maps.Keys(api.Data)) {
+		d, _ := api.Data[field].(map[string]any)
+		if m, ok := d["message"].(string); ok && d["code"] != "workflow_failed" {
+			out = append(out, field+": "+m)
 		}
 	}
 	return out
