@@ -45,7 +45,8 @@ func startServer(ctx context.Context, dir, address, password string) (*server, e
 	}
 	s := &server{
 		url: "http://" + address, output: new(bytes.Buffer), done: make(chan struct{}),
-		cmd: exec.Command(self, append([]string{"serve", "--http", address}, flags...)...), //nolint:gosec // this very program
+		// It is stopped in order, not killed when the context ends.
+		cmd: exec.CommandContext(context.WithoutCancel(ctx), self, append([]string{"serve", "--http", address}, flags...)...), //nolint:gosec // this very program
 	}
 	s.cmd.Stdout, s.cmd.Stderr = s.output, s.output
 	// Ctrl-C reaches the whole process group; the child is stopped by us, in order.

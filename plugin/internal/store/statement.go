@@ -60,7 +60,7 @@ func (b *batch) exec(s *statement, args ...any) (int64, error) {
 
 func (b *batch) execute(s *statement, args []any) (sql.Result, error) {
 	if stmt := b.prepared[s]; stmt != nil {
-		return b.tx.Stmt(stmt).Exec(args...) //nolint:noctx // a batch is committed whole, whoever gave up waiting
+		return b.tx.Stmt(stmt).Exec(args...) //nolint:noctx,sqlclosecheck // a batch is committed whole, whoever gave up waiting; the transaction closes its copy
 	}
 	return b.db.NewQuery(s.named).Bind(s.bind(args)).Execute()
 }
