@@ -40,6 +40,12 @@ workflow("nobody", { on: posts, rule: "@request.auth.id = 'x'" }, (ctx) => true)
 // TestAction_Entries is DESIGN's table: what starts, what is skipped and why.
 func TestAction_Entries(t *testing.T) {
 	t.Parallel()
+	t.Run("in a commit of its own", func(t *testing.T) { testEntries(t, newTestApp) })
+	t.Run("with hooks of the host around", func(t *testing.T) { testEntries(t, newHookedApp) })
+}
+
+func testEntries(t *testing.T, newTestApp func(testing.TB, plugin.Config, files) *tests.TestApp) {
+	t.Helper()
 	const posts = "/api/collections/posts/records"
 	full, bare := posts+"/"+fullID, posts+"/"+bareID
 	for _, c := range []struct {

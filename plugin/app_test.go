@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -93,13 +95,47 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// testData is PocketBase's own test data folder.
+func testData() string {
+	pc := reflect.ValueOf(tests.NewTestApp).Pointer()
+	file, _ := runtime.FuncForPC(pc).FileLine(pc)
+	return filepath.Join(filepath.Dir(file), "data")
+}
+
+// realApp is an app as users have it: PocketBase's TestApp has handlers on every
+// hook, which costs time and keeps writes from going the short way.
+func realApp(tb testing.TB, data string) *tests.TestApp {
+	tb.Helper()
+	dir, err := tests.TempDirClone(data)
+	require.NoError(tb, err)
+	base := core.NewBaseApp(core.BaseAppConfig{DataDir: dir})
+	require.NoError(tb, base.Bootstrap())
+	require.NoError(tb, base.RunAllMigrations())
+	base.Settings().Logs.MaxDays = 0 // else they are written after the test
+	return &tests.TestApp{BaseApp: base, TestMailer: &tests.TestMailer{}}
+}
+
 // newTestApp makes the app without serving it.
 func newTestApp(tb testing.TB, config plugin.Config, sources files) *tests.TestApp {
 	tb.Helper()
 	data, err := template()
 	require.NoError(tb, err)
+	return withPlugin(tb, realApp(tb, data), config, sources)
+}
+
+// newHookedApp is newTestApp with a handler on every hook of PocketBase, as if
+// hooks of the host listened to all writes.
+func newHookedApp(tb testing.TB, config plugin.Config, sources files) *tests.TestApp {
+	tb.Helper()
+	data, err := template()
+	require.NoError(tb, err)
 	testApp, err := tests.NewTestApp(data)
 	require.NoError(tb, err)
+	return withPlugin(tb, testApp, config, sources)
+}
+
+func withPlugin(tb testing.TB, testApp *tests.TestApp, config plugin.Config, sources files) *tests.TestApp {
+	tb.Helper()
 	if config.WorkflowsDir == "" {
 		config.WorkflowsDir = tb.TempDir()
 	}

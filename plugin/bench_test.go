@@ -67,8 +67,7 @@ type benchSetup struct {
 
 func newBenchApp(b *testing.B, setup benchSetup) *benchApp {
 	b.Helper()
-	app, err := tests.NewTestApp()
-	require.NoError(b, err)
+	app := realApp(b, testData())
 	b.Cleanup(app.Cleanup)
 	for _, name := range []string{"bench", "bench_logs"} {
 		c := core.NewBaseCollection(name)

@@ -22,6 +22,10 @@ type executions struct {
 	timeout func(e *workflow.Execution) time.Duration
 }
 
+func (x *executions) Atomic(ctx context.Context, fn func(tx core.App) error) error {
+	return x.store.Atomic(ctx, fn)
+}
+
 func (x *executions) Insert(app core.App, execs ...*workflow.Execution) error {
 	return x.store.Insert(app, execs...)
 }

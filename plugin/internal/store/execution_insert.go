@@ -36,14 +36,25 @@ func insertStatement(columns []string, rows int) *statement {
 }
 
 // Insert stores new executions through app, which may be a transaction's app,
-// in the given order, and sets what is empty: ID, Created (now), Root (the
+// in the given order, all or none, and sets what is empty: ID, Created (now), Root (the
 // execution itself), Status (queued), Mode (async). Realtime subscribers are
 // told when the transaction has committed.
 func (s *Store) Insert(app core.App, execs ...*workflow.Execution) error {
 	if len(execs) == 0 {
 		return nil
 	}
-	b := s.prepared.batch(s.app, app)
+	if app.TxInfo() == nil { // nothing to be part of but the next group commit
+		if err := s.write(context.Background(), func(b *batch) error { return insertAll(b, execs) }); err != nil {
+			return err
+		}
+	} else if err := insertAll(s.prepared.batch(s.app, app), execs); err != nil {
+		return err
+	}
+	s.notifyAfter(app, "create", executionIDs(execs)...)
+	return nil
+}
+
+func insertAll(b *batch, execs []*workflow.Execution) error {
 	for rest := execs; len(rest) > 0; {
 		n := min(len(rest), maxInsertRows)
 		if err := insertExecutions(b, rest[:n]); err != nil {
@@ -51,7 +62,6 @@ func (s *Store) Insert(app core.App, execs ...*workflow.Execution) error {
 		}
 		rest = rest[n:]
 	}
-	s.notifyAfter(app, "create", executionIDs(execs)...)
 	return nil
 }
 

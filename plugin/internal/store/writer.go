@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/pocketbase/dbx"
@@ -31,8 +33,11 @@ type writer struct {
 // op is one caller's write. What run uses must not change after it was queued:
 // the caller may have given up on waiting.
 type op struct {
-	ctx  context.Context //nolint:containedctx // travels with the queued write
-	run  func(*batch) error
+	ctx context.Context //nolint:containedctx // travels with the queued write
+	run func(*batch) error
+	// app, instead of run, is for a write that goes through PocketBase. It runs
+	// at most once.
+	app  func(core.App) error
 	done chan error
 }
 
@@ -105,21 +110,29 @@ func (w *writer) loop(ops <-chan *op, done chan<- struct{}) {
 	}
 	pending := make([]*op, 0, maxBatch)
 	for o := range ops {
-		pending = wanted(pending[:0], o)
-	fill:
-		for len(pending) < maxBatch {
-			select {
-			case o, open := <-ops:
-				if !open {
-					break fill
-				}
-				pending = wanted(pending, o)
-			default:
-				break fill
-			}
-		}
+		pending = fill(wanted(pending[:0], o), ops)
+		// Callers that are ready to run may have something for this commit too:
+		// letting them go first costs less than a commit more.
+		runtime.Gosched()
+		pending = fill(pending, ops)
 		flush(c, pending)
 	}
+}
+
+// fill takes what is queued, up to a batch.
+func fill(pending []*op, ops <-chan *op) []*op {
+	for len(pending) < maxBatch {
+		select {
+		case o, open := <-ops:
+			if !open {
+				return pending
+			}
+			pending = wanted(pending, o)
+		default:
+			return pending
+		}
+	}
+	return pending
 }
 
 // wanted appends o unless its caller has given up on it.
@@ -135,6 +148,10 @@ func wanted(pending []*op, o *op) []*op {
 // only the guilty one gets its error.
 func flush(c *committer, pending []*op) {
 	if len(pending) == 0 {
+		return
+	}
+	if slices.ContainsFunc(pending, func(o *op) bool { return o.app != nil }) {
+		c.flushApp(pending)
 		return
 	}
 	err := runAll(c.commit, pending...)

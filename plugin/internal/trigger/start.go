@@ -40,17 +40,18 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 	if err != nil {
 		return "", err
 	}
-	err = app.RunInTransaction(func(tx core.App) error {
-		tx.TxInfo().OnComplete(func(txErr error) error {
+	if err := t.config.Executions.Insert(app, e); err != nil {
+		return "", fmt.Errorf("start workflow %q: %w", key, err)
+	}
+	if tx := app.TxInfo(); tx != nil {
+		tx.OnComplete(func(txErr error) error {
 			if txErr == nil {
 				t.config.Executions.Start(e)
 			}
 			return nil
 		})
-		return t.config.Executions.Insert(tx, e)
-	})
-	if err != nil {
-		return "", fmt.Errorf("start workflow %q: %w", key, err)
+	} else {
+		t.config.Executions.Start(e)
 	}
 	return e.ID, nil
 }

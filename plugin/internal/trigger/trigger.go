@@ -11,6 +11,9 @@ import (
 
 // Executions is what triggers need of storage and engine.
 type Executions interface {
+	// Atomic runs fn in a transaction that others may share; when it returns, that
+	// has committed or what fn wrote is undone.
+	Atomic(ctx context.Context, fn func(tx core.App) error) error
 	// Insert stores executions through app, the app of the write's transaction.
 	Insert(app core.App, execs ...*workflow.Execution) error
 	// Start hands committed asynchronous executions to the engine.
@@ -49,12 +52,14 @@ type Config struct {
 type Trigger struct {
 	app    core.App
 	config Config
+	direct *direct
 }
 
 // Register binds the record and batch hooks of app. Bind adds the routes.
 func Register(app core.App, config Config) *Trigger {
 	t := &Trigger{app: app, config: config}
 	t.bindHooks()
+	t.direct = newDirect(t)
 	return t
 }
 

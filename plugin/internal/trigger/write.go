@@ -20,6 +20,9 @@ type found struct {
 // write runs the rest of the request's hooks, which save the record, and stores
 // the executions in the same transaction.
 func (t *Trigger) write(p *plan, e *core.RecordRequestEvent) error {
+	if t.direct.fits(p, e) {
+		return t.direct.write(p, e)
+	}
 	outer := e.App
 	defer func() { e.App = outer }()
 	err := outer.RunInTransaction(func(tx core.App) error {
@@ -28,7 +31,7 @@ func (t *Trigger) write(p *plan, e *core.RecordRequestEvent) error {
 		// Before Next: the answer is written by a later callback of the same kind.
 		tx.TxInfo().OnComplete(w.completed)
 		if p.action == workflow.ActionDelete {
-			if err := w.resolve(e.Record, nil); err != nil {
+			if err := w.resolve(e.Record); err != nil {
 				return err
 			}
 			if err := e.Next(); err != nil {
@@ -36,9 +39,8 @@ func (t *Trigger) write(p *plan, e *core.RecordRequestEvent) error {
 			}
 			return w.store()
 		}
-		var original *core.Record
 		if p.action == workflow.ActionUpdate {
-			original = e.Record.Original()
+			w.original = e.Record.Original()
 		}
 		if err := e.Next(); err != nil {
 			return err
@@ -46,10 +48,7 @@ func (t *Trigger) write(p *plan, e *core.RecordRequestEvent) error {
 		if e.Record.IsNew() {
 			return nil // another hook ended the request without a write
 		}
-		if err := w.resolve(e.Record, original); err != nil {
-			return err
-		}
-		return w.store()
+		return w.finish(e.Record)
 	})
 	return err
 }
@@ -59,6 +58,8 @@ type writing struct {
 	trigger *Trigger
 	plan    *plan
 	tx      core.App
+	// original is the record before an update.
+	original *core.Record
 
 	results []result
 	found   []found
@@ -87,15 +88,23 @@ func (w *writing) completed(txErr error) error {
 	return nil
 }
 
+// finish stores what a record that has just been written starts.
+func (w *writing) finish(record *core.Record) error {
+	if err := w.resolve(record); err != nil {
+		return err
+	}
+	return w.store()
+}
+
 // resolve finds the targets of every candidate and freezes their inputs.
-func (w *writing) resolve(record, original *core.Record) error {
+func (w *writing) resolve(record *core.Record) error {
 	user, err := export(w.tx, w.plan.info.Auth, nil)
 	if err != nil {
 		return err
 	}
 	var before json.RawMessage
-	if original != nil {
-		if before, err = export(w.tx, original, nil); err != nil {
+	if w.original != nil {
+		if before, err = export(w.tx, w.original, nil); err != nil {
 			return err
 		}
 	}
@@ -104,7 +113,7 @@ func (w *writing) resolve(record, original *core.Record) error {
 			w.skip(c, c.skip)
 			continue
 		}
-		targets, reason, err := w.targets(c, record, original)
+		targets, reason, err := w.targets(c, record)
 		if err != nil {
 			return router.NewInternalServerError("", err)
 		}
@@ -147,7 +156,7 @@ func (w *writing) skip(c *candidate, reason workflow.SkipReason) {
 }
 
 // targets are the records that a candidate is about, or why there is none.
-func (w *writing) targets(c *candidate, record, original *core.Record) ([]*core.Record, workflow.SkipReason, error) {
+func (w *writing) targets(c *candidate, record *core.Record) ([]*core.Record, workflow.SkipReason, error) {
 	on := c.definition().On
 	targets := []*core.Record{record}
 	if c.ref.Path != "" {
@@ -156,7 +165,7 @@ func (w *writing) targets(c *candidate, record, original *core.Record) ([]*core.
 		if targets, reason, err = follow(w.tx, record, c.ref.Path, w.plan.info); err != nil || reason != "" {
 			return nil, reason, err
 		}
-	} else if original != nil && len(on.Fields) > 0 && !changed(record, original, on.Fields) {
+	} else if w.original != nil && len(on.Fields) > 0 && !changed(record, w.original, on.Fields) {
 		return nil, workflow.SkipConditionFalse, nil
 	}
 	kept := targets[:0:0]

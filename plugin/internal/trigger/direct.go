@@ -1,0 +1,126 @@
+package trigger
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// executePriority is outside of everything that takes part in the SQL statement.
+const executePriority = -100000
+
+// direct is the short way of a write: its transaction holds the record's own
+// statement and the executions, and nothing else, so that it can share a commit
+// with others. Rules, validation and the response stay outside, as in a plain
+// PocketBase write. It is taken only while nobody else listens in between: a
+// hook that fails after the statement must still undo it.
+type direct struct {
+	trigger *Trigger
+	usual   []int // how many handlers an app has with this plugin and no other
+
+	waiting atomic.Int64
+	writes  sync.Map // *core.Record → *writing
+}
+
+func newDirect(t *Trigger) *direct {
+	d := &direct{trigger: t}
+	d.usual = handlers(core.NewBaseApp(core.BaseAppConfig{}))
+	for i, own := range ownHandlers {
+		d.usual[i] += own
+	}
+	d.bind(t.app.OnModelCreateExecute())
+	d.bind(t.app.OnModelUpdateExecute())
+	return d
+}
+
+// ownHandlers are this plugin's, in the order of handlers.
+var ownHandlers = []int{
+	2, 2, // trigger and guard of the records API
+	1,    // the stack of executions for superusers
+	0, 1, // direct
+	0, 1,
+	0, 0, 0, 0,
+}
+
+// handlers counts those that run after the statement of a write and before its
+// answer.
+func handlers(app core.App) []int {
+	return []int{
+		app.OnRecordCreateRequest().Length(), app.OnRecordUpdateRequest().Length(),
+		app.OnRecordEnrich().Length(),
+		app.OnModelCreate().Length(), app.OnModelCreateExecute().Length(),
+		app.OnModelUpdate().Length(), app.OnModelUpdateExecute().Length(),
+		app.OnRecordCreate().Length(), app.OnRecordCreateExecute().Length(),
+		app.OnRecordUpdate().Length(), app.OnRecordUpdateExecute().Length(),
+	}
+}
+
+// fits reports whether a write may go the short way.
+func (d *direct) fits(p *plan, e *core.RecordRequestEvent) bool {
+	if p.action == workflow.ActionDelete || e.App.TxInfo() != nil || p.session == nil || e.Collection.Name == core.CollectionNameSuperusers {
+		return false
+	}
+	for _, c := range p.candidates {
+		if c.skip == "" && c.definition().Mode == workflow.ModeTransaction {
+			return false
+		}
+	}
+	return slices.Equal(d.usual, handlers(d.trigger.app))
+}
+
+// write lets the rest of the request save the record; execute does the rest.
+func (d *direct) write(p *plan, e *core.RecordRequestEvent) error {
+	w := &writing{trigger: d.trigger, plan: p}
+	if p.action == workflow.ActionUpdate {
+		w.original = e.Record.Original()
+	}
+	d.waiting.Add(1)
+	d.writes.Store(e.Record, w)
+	defer func() {
+		d.waiting.Add(-1)
+		d.writes.Delete(e.Record)
+	}()
+	return e.Next()
+}
+
+func (d *direct) bind(h *hook.TaggedHook[*core.ModelEvent]) {
+	h.Bind(&hook.Handler[*core.ModelEvent]{Id: "pbWorkflowsTrigger", Priority: executePriority, Func: d.execute})
+}
+
+// execute runs the statement of a write that waits for it, and stores its
+// executions in the same commit.
+func (d *direct) execute(e *core.ModelEvent) error {
+	if d.waiting.Load() == 0 {
+		return e.Next()
+	}
+	record, ok := e.Model.(*core.Record)
+	if !ok {
+		return e.Next()
+	}
+	found, ok := d.writes.LoadAndDelete(record)
+	if !ok {
+		return e.Next()
+	}
+	w := found.(*writing)
+	outer := e.App
+	defer func() { e.App = outer }()
+	run := func(tx core.App) error {
+		e.App, w.tx = tx, tx
+		if err := e.Next(); err != nil {
+			return err
+		}
+		return w.finish(record)
+	}
+	if outer.TxInfo() != nil { // PocketBase itself wraps this one
+		outer.TxInfo().OnComplete(w.completed)
+		return run(outer)
+	}
+	err := d.trigger.config.Executions.Atomic(e.Context, run)
+	_ = w.completed(err)
+	return err
+}
