@@ -2,11 +2,14 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
 // Pause stops taking up asynchronous executions; those that run go on, and
@@ -26,6 +29,24 @@ type TriggerOptions struct {
 	User *core.Record
 	// RoleName is ctx.roleName. Defaults to "".
 	RoleName string
+	// StartAfter is how long the execution waits before it begins. Defaults to
+	// not at all.
+	StartAfter time.Duration
+	// StartAt is when it begins at the earliest; StartAfter counts from there.
+	// Defaults to now.
+	StartAt time.Time
+}
+
+// options are the trigger's own.
+func (o TriggerOptions) options() trigger.StartOptions {
+	after := o.StartAt
+	if o.StartAfter > 0 {
+		if after.IsZero() {
+			after = time.Now()
+		}
+		after = after.Add(o.StartAfter)
+	}
+	return trigger.StartOptions{User: o.User, RoleName: o.RoleName, After: after}
 }
 
 // Trigger starts the workflow key for a record or, with anything else, for
@@ -34,9 +55,33 @@ type TriggerOptions struct {
 // rolls back. Errors: an unknown, disabled or invalid key, a record of another
 // collection than the workflow's, recursion, or what the database said.
 func (p *Plugin) Trigger(app core.App, key string, target any, options TriggerOptions) (string, error) {
-	id, err := p.trigger.Start(app, key, target, trigger.StartOptions{User: options.User, RoleName: options.RoleName})
+	id, err := p.trigger.Start(app, key, target, options.options())
 	if err != nil {
 		return "", fmt.Errorf("trigger workflow: %w", err)
 	}
 	return id, nil
+}
+
+// Cancel ends an execution and the children that it waits for, and returns the
+// ids of those that this ended: none when it had ended already. What runs is
+// interrupted.
+func (p *Plugin) Cancel(ctx context.Context, id string) ([]string, error) {
+	return service{p}.Cancel(ctx, []string{id})
+}
+
+// Send sends an event to an execution, which may wait for it now or later. With
+// app a transaction's app it is sent when the transaction commits. Errors: the
+// execution is unknown or has ended.
+func (p *Plugin) Send(app core.App, execution, event string, payload any) error {
+	if !workflow.ValidEventName(event) {
+		return fmt.Errorf("send event: %q is not the name of an event", event)
+	}
+	raw, err := json.Marshal(payload)
+	if err != nil {
+		return fmt.Errorf("send event %q: %w", event, err)
+	}
+	if err := p.send(context.Background(), app, &workflow.Event{Execution: execution, Name: event, Payload: raw}); err != nil {
+		return fmt.Errorf("send event %q to execution %q: %w", event, execution, err)
+	}
+	return nil
 }

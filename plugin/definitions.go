@@ -5,10 +5,10 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -20,6 +20,8 @@ type definitions struct {
 	store  *store.Store
 	runner *script.Runner
 	dir    string
+	// changed is told of every new catalog.
+	changed func()
 
 	mu      sync.Mutex // one load or refresh at a time
 	catalog atomic.Pointer[workflow.Catalog]
@@ -77,6 +79,7 @@ func (d *definitions) publish(ctx context.Context, entries []*workflow.Entry) er
 		}
 	}
 	d.catalog.Store(workflow.NewCatalog(entries))
+	d.changed()
 	return nil
 }
 
@@ -138,11 +141,31 @@ func (d *definitions) version(key string, number int) (*workflow.Version, error)
 	return v, nil
 }
 
-// timeout is how long an execution may take, from its version's options.
-func (p *Plugin) timeout(e *workflow.Execution) time.Duration {
+// policy is how an execution is to be run, from its version's options.
+func (p *Plugin) policy(e *workflow.Execution) engine.Policy {
 	v, err := p.version(e.Workflow, e.Version)
 	if err != nil {
-		return 0 // the run will say so
+		return engine.Policy{} // the run will say so
 	}
-	return v.Definition.Timeout
+	policy := engine.Policy{Timeout: v.Definition.Timeout}
+	if c := v.Definition.Concurrency; c.Limit > 0 {
+		policy.Limit, policy.Group = c.Limit, e.Workflow
+		if c.Key != "" {
+			policy.Group += "\x00" + key(c.Key, e.Input)
+		}
+	}
+	return policy
+}
+
+// key is the value of a key expression, which was checked when it was loaded.
+func key(source string, in workflow.Input) string {
+	expression, err := workflow.ParseKeyExpression(source)
+	if err != nil {
+		return ""
+	}
+	value, err := expression.Eval(in)
+	if err != nil {
+		return "" // an input that is no JSON has no keys
+	}
+	return value
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/owner"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -15,11 +16,11 @@ import (
 
 // executions joins store, engine and script to what the triggers ask for.
 type executions struct {
+	plugin *Plugin
 	store  *store.Store
 	engine *engine.Engine
 	runner engine.Runner
-	// timeout is how long an execution may take.
-	timeout func(e *workflow.Execution) time.Duration
+	owner  *owner.Owner
 }
 
 func (x *executions) Atomic(ctx context.Context, fn func(tx core.App) error) error {
@@ -30,17 +31,75 @@ func (x *executions) Insert(app core.App, execs ...*workflow.Execution) error {
 	return x.store.Insert(app, execs...)
 }
 
-func (x *executions) Start(execs ...*workflow.Execution) { x.engine.Submit(execs...) }
-
-func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
-	return x.engine.Run(ctx, e)
+// Start hands committed executions to the engine, or tells the process that has
+// it.
+func (x *executions) Start(execs ...*workflow.Execution) {
+	if x.owner.Owns() {
+		x.engine.Submit(execs...)
+		return
+	}
+	x.ring()
 }
+
+func (x *executions) ring() {
+	if err := x.owner.Ring(); err != nil {
+		x.plugin.app.Logger().Warn("The process that runs the workflows could not be told of new ones", "error", err)
+	}
+}
+
+func (x *executions) Reserve(execs ...*workflow.Execution) {
+	for _, e := range execs {
+		x.engine.Reserve(e.ID)
+	}
+}
+
+func (x *executions) Free(execs ...*workflow.Execution) {
+	for _, e := range execs {
+		x.engine.Free(e.ID)
+	}
+}
+
+// Run runs a sync execution; where another process has the engine it waits for
+// that one to do so.
+func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
+	if x.owner.Owns() {
+		return x.engine.Run(ctx, e)
+	}
+	x.ring()
+	tick := time.NewTicker(remotePoll)
+	defer tick.Stop()
+	for {
+		found, err := x.store.Find(ctx, e.ID)
+		if err != nil {
+			return workflow.Outcome{}, fmt.Errorf("wait for execution %s: %w", e.ID, err)
+		}
+		if found.Status.Final() {
+			return workflow.Outcome{
+				Status: found.Status, Reason: found.Reason, Output: found.Output, Failure: found.Failure, Messages: found.Messages, Logs: found.Logs,
+			}, nil
+		}
+		select {
+		case <-ctx.Done():
+			return workflow.Outcome{}, context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+}
+
+// remotePoll is how often a process without the engine looks for the end of a
+// sync execution that a response waits for.
+const remotePoll = 25 * time.Millisecond
 
 // RunInTx runs e inside the open transaction of txApp: its rows, its steps and
 // what the script writes commit or roll back with it.
 func (x *executions) RunInTx(ctx context.Context, txApp core.App, e *workflow.Execution) workflow.Outcome {
-	executor := &engine.Executor{Store: txJournal{x.store.Tx(txApp)}, Runner: x.runner, Now: time.Now, Timeout: x.timeout}
-	out, err := executor.Execute(script.WithApp(ctx, txApp), e)
+	tx := x.store.Tx(txApp)
+	executor := &engine.Executor{Journal: txJournal{tx}, Runner: x.runner, Now: time.Now, Policy: x.plugin.policy}
+	out, err := executor.Run(script.WithApp(ctx, txApp), e)
+	if err == nil {
+		out.Apply(e)
+		_, err = tx.Finish(ctx, e)
+	}
 	if err != nil {
 		out = workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}
 		out.Apply(e)
@@ -53,8 +112,8 @@ func (x *executions) Record(ctx context.Context, e *workflow.Execution) error {
 }
 
 func (x *executions) Cancel(ctx context.Context, e *workflow.Execution, reason string) error {
-	e.Status, e.Reason, e.FinishedAt = workflow.StatusCanceled, reason, time.Now()
-	if err := x.store.Finish(ctx, e); err != nil {
+	x.Free(e)
+	if _, err := x.engine.Cancel(ctx, []string{e.ID}, reason); err != nil {
 		return fmt.Errorf("cancel execution %s: %w", e.ID, err)
 	}
 	return nil
@@ -68,7 +127,25 @@ func (x *executions) Find(ctx context.Context, id string) (*workflow.Execution, 
 type runnerAdapter struct{ *script.Runner }
 
 func (r runnerAdapter) Run(ctx context.Context, e *workflow.Execution, s *engine.Session) workflow.Outcome {
-	return r.Runner.Run(ctx, e, s)
+	return r.Runner.Run(ctx, e, session{s})
+}
+
+// session is the engine's session as a script's journal.
+type session struct{ *engine.Session }
+
+func (s session) Branch(ctx context.Context, lost func() bool, fn func(script.Journal)) {
+	s.Session.Branch(ctx, lost, func(own *engine.Session) { fn(session{own}) })
+}
+
+// waits is what executions can wait for.
+type waits struct {
+	*store.Store
+	plugin *Plugin
+}
+
+// NewChild makes an execution that a step invokes.
+func (w waits) NewChild(e *workflow.Execution, step *workflow.Step, key string, data []byte, wait bool) (*workflow.Execution, error) {
+	return w.plugin.trigger.Child(w.plugin.app, e, step, key, data, wait)
 }
 
 // journal lets the engine, which knows no PocketBase, commit a step together

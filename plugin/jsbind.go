@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"time"
 
 	"github.com/dop251/goja"
 	"github.com/pocketbase/pocketbase/core"
 
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
@@ -32,6 +35,7 @@ func (p *Plugin) bindVM(vm *goja.Runtime, current func() *workflow.Execution) {
 	obj := vm.NewObject()
 	_ = obj.Set("trigger", b.trigger)
 	_ = obj.Set("find", b.find)
+	_ = obj.Set("send", b.send)
 	_ = vm.Set("$workflows", obj)
 }
 
@@ -83,7 +87,7 @@ func (b *jsBinding) target(v goja.Value) (any, error) {
 	case core.RecordProxy:
 		return t.ProxyRecord(), nil
 	default:
-		raw, err := json.Marshal(v)
+		raw, err := script.Marshal(v)
 		if err != nil {
 			return nil, fmt.Errorf("$workflows.trigger: the data can't be stored as JSON: %w", err)
 		}
@@ -101,7 +105,7 @@ func (b *jsBinding) options(v goja.Value) (trigger.StartOptions, error) {
 	}
 	obj, ok := v.(*goja.Object)
 	if !ok {
-		return options, errors.New("$workflows.trigger: the options must be an object {user, roleName}")
+		return options, errors.New("$workflows.trigger: the options must be an object {user, roleName, startAfter}")
 	}
 	for _, name := range obj.Keys() {
 		value := obj.Get(name).Export()
@@ -120,11 +124,41 @@ func (b *jsBinding) options(v goja.Value) (trigger.StartOptions, error) {
 			if options.RoleName, ok = value.(string); !ok {
 				return options, errors.New(`$workflows.trigger: option "roleName" must be a string`)
 			}
+		case "startAfter":
+			if value == nil {
+				continue
+			}
+			after, err := startAfter(obj.Get(name))
+			if err != nil {
+				return options, fmt.Errorf(`$workflows.trigger: option "startAfter": %w`, err)
+			}
+			options.After = after
 		default:
-			return options, fmt.Errorf(`$workflows.trigger: unknown option %q, expected "user" or "roleName"`, name)
+			return options, fmt.Errorf(`$workflows.trigger: unknown option %q, expected "user", "roleName" or "startAfter"`, name)
 		}
 	}
 	return options, nil
+}
+
+// send is $workflows.send(id, event, payload).
+func (b *jsBinding) send(call goja.FunctionCall) goja.Value {
+	id, ok1 := call.Argument(0).Export().(string)
+	event, ok2 := call.Argument(1).Export().(string)
+	if !ok1 || !ok2 {
+		b.throw(errors.New("$workflows.send(id, event, payload): the id and the event must be strings"))
+	}
+	payload := json.RawMessage("null")
+	if v := call.Argument(2); !goja.IsUndefined(v) {
+		raw, err := script.Marshal(v)
+		if err != nil {
+			b.throw(fmt.Errorf("$workflows.send: the payload can't be stored as JSON: %w", err))
+		}
+		payload = raw
+	}
+	if err := b.plugin.Send(b.app(), id, event, payload); err != nil {
+		b.throw(fmt.Errorf("$workflows.send: %w", err))
+	}
+	return goja.Undefined()
 }
 
 func (b *jsBinding) find(id string) goja.Value {
@@ -145,3 +179,15 @@ func (b *jsBinding) find(id string) goja.Value {
 }
 
 func (b *jsBinding) throw(err error) { panic(b.vm.NewGoError(err)) }
+
+// startAfter is a duration from now, or a date.
+func startAfter(v goja.Value) (time.Time, error) {
+	if at, err := script.PointInTime(v); err == nil && v.ExportType().Kind() != reflect.Int64 && v.ExportType().Kind() != reflect.Float64 {
+		return at, nil
+	}
+	d, err := workflow.ParseDuration(v.Export())
+	if err != nil {
+		return time.Time{}, fmt.Errorf("expected a duration or a date: %w", err)
+	}
+	return time.Now().Add(d), nil
+}

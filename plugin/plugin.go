@@ -20,7 +20,9 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
 
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/api"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/owner"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
@@ -43,8 +45,11 @@ type Plugin struct {
 	engine      *engine.Engine
 	trigger     *trigger.Trigger
 	definitions *definitions
+	executions  *executions
+	owner       *owner.Owner
 	watcher     *watcher
 	origin      origin
+	api         *api.API
 }
 
 // MustRegister is Register that panics on an error.
@@ -86,6 +91,7 @@ func (p *Plugin) build() error {
 		return fmt.Errorf("make a secret: %w", err)
 	}
 	p.store = store.New(p.app)
+	p.api = api.New(p.app, service{p})
 	p.runner = script.New(script.Config{
 		App:           p.app,
 		ScriptTimeout: p.config.ScriptTimeout,
@@ -94,20 +100,35 @@ func (p *Plugin) build() error {
 		Source:        p.version,
 		Bind:          p.bindVM,
 		Parent:        p.parentHeader,
+		EventURL:      p.eventURL,
+		MatchEvent:    p.store.MatchEvent,
 	})
 	runner := runnerAdapter{p.runner}
 	p.engine = engine.New(engine.Config{
-		Store:           journal{p.store},
+		Store:           p.store,
+		Journal:         journal{p.store},
+		Waits:           waits{p.store, p},
 		Runner:          runner,
 		Workers:         p.config.Workers,
 		Buffer:          p.config.Buffer,
 		ShutdownTimeout: p.config.ShutdownTimeout,
-		Timeout:         p.timeout,
+		Policy:          p.policy,
+		Paused:          func(key string) bool { return p.definitions.current().Paused(key) },
+		Priority:        func(key string) int { return p.definitions.current().Priority(key) },
+		Limited:         func() []string { return p.definitions.current().Limited() },
 		Logger:          p.app.Logger,
 	})
-	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner}
+	p.owner = owner.New(owner.Config{
+		Dir:       p.app.DataDir(),
+		OnAcquire: p.engine.Start,
+		OnRelease: p.engine.Stop,
+		OnRing:    p.engine.Look,
+		Logger:    p.app.Logger,
+	})
+	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.engine.Kick}
+	p.executions = &executions{plugin: p, store: p.store, engine: p.engine, runner: runner, owner: p.owner}
 	p.trigger = trigger.Register(p.app, trigger.Config{
-		Executions:  &executions{store: p.store, engine: p.engine, runner: runner, timeout: p.timeout},
+		Executions:  p.executions,
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,
 		Strict:      p.config.Strict,
@@ -136,6 +157,16 @@ func (p *Plugin) bindHooks() {
 			return e.Next()
 		},
 	})
+	// The lock and the doorbell belong to this machine, not to a backup.
+	leaveOut := &hook.Handler[*core.BackupEvent]{
+		Id: hookID,
+		Func: func(e *core.BackupEvent) error {
+			e.Exclude = append(e.Exclude, owner.DirName)
+			return e.Next()
+		},
+	}
+	p.app.OnBackupCreate().Bind(leaveOut)
+	p.app.OnBackupRestore().Bind(leaveOut)
 	store.BindHooks(p.app)
 	p.definitions.bindHooks()
 }
@@ -153,10 +184,11 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 	}
 	p.origin.set(e)
 	p.trigger.Bind(e)
+	p.api.Bind(e)
 	if err := e.Next(); err != nil {
 		return err
 	}
-	if err := p.engine.Start(); err != nil {
+	if err := p.owner.Start(); err != nil {
 		return fmt.Errorf("start the workflow engine: %w", err)
 	}
 	w, err := watchDir(p.config.WorkflowsDir, p.filesChanged, func(err error) {
@@ -180,7 +212,8 @@ func (p *Plugin) filesChanged() {
 func (p *Plugin) stop() {
 	p.watcher.stop()
 	p.watcher = nil
-	p.engine.Stop()
+	p.owner.Stop()  // and the engine with it
+	p.engine.Stop() // what ran for requests while another process had it
 	p.store.Stop()
 }
 

@@ -10,14 +10,17 @@ import (
 )
 
 const (
-	// page is how many executions one refill reads.
+	// page is how many executions one read of the store brings.
 	page = 256
-	// maxEnds is how many ends are stored at a time; they share commits.
-	maxEnds = 64
+	// perWorker is how many executions of one workflow may be under way for each
+	// worker: most of them wait for a commit.
+	perWorker = 16
+	// allPerWorker bounds the same over all workflows.
+	allPerWorker = 128
 )
 
 // finishRetry is how long a failed write of an execution's end or a failed
-// refill waits before it is tried again; it doubles up to finishRetryMax.
+// read waits before it is tried again; it doubles up to finishRetryMax.
 const (
 	finishRetry    = time.Second
 	finishRetryMax = 30 * time.Second
@@ -27,36 +30,30 @@ const (
 type Engine struct {
 	config   Config
 	executor *Executor
-	marker   *marker
+	slots    *slots
+	alarm    *alarm
 
 	mu      sync.Mutex
 	running bool // between Start and Stop
 	paused  bool
-	started time.Time
-	workers int
-	busy    int // workers that have an execution
-	buffer  []*workflow.Execution
-	// held are the ids that are buffered or running, so that none runs twice.
-	held map[string]struct{}
-	// dirty are the ids that ran in this process without a stored end: these
-	// have a journal though they are not from an earlier process.
-	dirty map[string]struct{}
-	// released are the ids that were let go of during the present read of a
-	// refill, which may still have seen them as active.
-	released map[string]struct{}
-	// ends bounds the ends that are on their way into the store.
-	ends chan struct{}
-	// backlog is true when the store may have executions that are not held. Until
-	// those up to cursor and beyond are read, new ones queue up behind them: else
-	// a busy server would starve the old ones.
-	backlog   bool
-	cursor    string
-	overflow  bool // some came since the pass from the start began
-	refilling bool
-	// passed is the highest id that a refill has read. What is submitted with a
-	// lower one may have run already: its committer was late.
-	passed string
-	idle   []chan struct{} // waiting Drain calls
+	queue   *queue
+	limits  *limiter
+	// held are the executions that wait here or run, so that none runs twice.
+	held map[string]*job
+	// active are the jobs that run.
+	active map[*job]struct{}
+	// inFlight counts the jobs of the pool that run.
+	inFlight int
+	// reads are the reads of the store that may bring more to do.
+	reads   int
+	loading bool
+	ticker  *time.Timer
+	// waiters are the callers of Run, by execution.
+	waiters map[string][]chan ending
+	// reserved are executions that Run will be called for.
+	reserved map[string]struct{}
+	idle     []chan struct{} // waiting Drain calls
+
 	ctx    context.Context //nolint:containedctx // the life of the engine between Start and Stop
 	cancel context.CancelCauseFunc
 	// taking ends as soon as Stop is called, ctx when what ran has ended.
@@ -65,18 +62,35 @@ type Engine struct {
 	jobs       sync.WaitGroup
 }
 
+// ending is what a caller of Run waits for.
+type ending struct {
+	outcome workflow.Outcome
+	err     error
+}
+
 // New makes an engine that is stopped. Run works before Start too.
 func New(config Config) *Engine {
 	config = config.withDefaults()
 	e := &Engine{
-		config:   config,
-		executor: &Executor{Store: config.Store, Runner: config.Runner, Now: config.Now, Timeout: config.Timeout},
-		held:     map[string]struct{}{},
-		dirty:    map[string]struct{}{},
-		released: map[string]struct{}{},
-		ends:     make(chan struct{}, maxEnds),
+		config:  config,
+		queue:   newQueue(config.Buffer),
+		limits:  newLimiter(),
+		held:    map[string]*job{},
+		active:  map[*job]struct{}{},
+		waiters: map[string][]chan ending{}, reserved: map[string]struct{}{},
+		slots: &slots{free: config.Workers, now: config.Now},
 	}
-	e.marker = newMarker(e)
+	e.executor = &Executor{
+		Journal: config.Journal, Waits: config.Waits, Runner: config.Runner, Now: config.Now, Policy: config.Policy,
+		started: func(child *workflow.Execution) { e.Submit(child) },
+	}
+	e.slots.freed = func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.dispatch()
+	}
+	e.alarm = &alarm{now: config.Now, ring: e.ring}
+	e.alarm.off = true
 	e.live()
 	return e
 }
@@ -97,9 +111,9 @@ func (e *Engine) Start() error {
 	}
 	e.live()
 	e.running = true
-	e.started = e.config.Now()
-	e.backlog, e.cursor = true, ""
-	e.dispatch()
+	e.alarm.start()
+	e.read(e.scan)
+	e.read(e.due)
 	return nil
 }
 
@@ -108,14 +122,22 @@ func (e *Engine) Start() error {
 func (e *Engine) Stop() {
 	e.mu.Lock()
 	e.running = false
-	for _, x := range e.buffer {
-		delete(e.held, x.ID)
+	for id, j := range e.held {
+		if _, runs := e.active[j]; !runs {
+			delete(e.held, id)
+		}
 	}
-	e.buffer = nil
+	e.queue.clear()
+	e.limits = newLimiter()
+	if e.ticker != nil {
+		e.ticker.Stop()
+		e.ticker = nil
+	}
 	e.signalIdle()
 	e.stopTaking()
 	cancel := e.cancel
 	e.mu.Unlock()
+	e.alarm.stop()
 
 	done := make(chan struct{})
 	go func() {
@@ -130,11 +152,10 @@ func (e *Engine) Stop() {
 	}
 	cancel(ErrStopping)
 	<-done
-	e.marker.stop()
 }
 
 // Submit hands over executions whose rows have committed. It never blocks: what
-// finds no room in memory is read from the store later.
+// finds no room in memory is read from the store when its turn comes.
 func (e *Engine) Submit(executions ...*workflow.Execution) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -142,193 +163,379 @@ func (e *Engine) Submit(executions ...*workflow.Execution) {
 		return // the next Start reads the rows
 	}
 	for _, x := range executions {
-		if e.backlog || len(e.buffer) >= e.config.Buffer || x.ID <= e.passed {
-			e.backlog, e.overflow = true, true
-			break
+		if x.Status == workflow.StatusWaiting {
+			e.alarm.set(x.WakeAt)
+			continue
 		}
-		e.hold(x)
+		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
 	}
 	e.dispatch()
 }
 
-// hold buffers x unless it is held already. The lock is held.
-func (e *Engine) hold(x *workflow.Execution) {
-	if _, ok := e.held[x.ID]; ok {
+// Wake takes up executions that something has queued which were parked.
+func (e *Engine) Wake(woken ...workflow.Waiter) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.running {
 		return
 	}
-	e.held[x.ID] = struct{}{}
-	e.buffer = append(e.buffer, x)
+	for _, w := range woken {
+		e.wake(w)
+	}
+	e.dispatch()
 }
 
-// dispatch starts workers for what waits, and a refill when there is room and
-// a backlog. The lock is held.
+// wake is Wake with the lock held.
+func (e *Engine) wake(w workflow.Waiter) {
+	if j := e.held[w.ID]; j != nil {
+		j.again = true // it is about to park
+		return
+	}
+	e.hold(&entry{id: w.ID, workflow: w.Workflow, stored: true})
+}
+
+// Look reads the store for executions that others have queued.
+func (e *Engine) Look() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		e.read(e.scan)
+		e.read(e.due)
+	}
+}
+
+// Kick starts what may run now that it could not before: a workflow's pause has
+// ended, or its priority has changed.
+func (e *Engine) Kick() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.dispatch()
+}
+
+// hold queues an entry unless its execution is held already. The lock is held.
+func (e *Engine) hold(n *entry) {
+	if _, kept := e.reserved[n.id]; kept || e.held[n.id] != nil {
+		return
+	}
+	e.held[n.id] = &job{entry: n}
+	e.queue.push(n)
+}
+
+// may reports whether a lane's next entry may run. The lock is held.
+func (e *Engine) may(l *lane) bool {
+	return l.inFlight < perWorker*e.config.Workers && l.stuck < e.config.Workers && !e.config.Paused(l.workflow)
+}
+
+// dispatch starts what may run. The lock is held.
 func (e *Engine) dispatch() {
 	defer e.signalIdle()
 	if !e.running || e.paused {
 		return
 	}
-	for e.workers < e.config.Workers && e.workers-e.busy < len(e.buffer) {
-		e.workers++
+	for e.queue.size > 0 && e.inFlight < allPerWorker*e.config.Workers && e.slots.try() {
+		n := e.queue.pop(e.may, e.config.Priority)
+		if n == nil {
+			e.slots.mu.Lock()
+			e.slots.handOver()
+			e.slots.mu.Unlock()
+			break
+		}
+		j := e.held[n.id]
+		j.slot = &slot{slots: e.slots}
+		j.slot.took()
+		e.inFlight++
 		e.jobs.Add(1)
-		go e.work()
+		go e.work(e.ctx, j)
 	}
-	if e.backlog && !e.refilling && len(e.buffer) <= e.config.Buffer/2 {
-		e.refilling = true
-		e.jobs.Add(1)
-		go e.refill()
+	if !e.loading && e.queue.size > e.queue.loaded && e.queue.loaded <= e.config.Buffer/2 {
+		e.loading = true
+		e.read(e.load)
 	}
 }
 
-// work runs buffered executions until none is left.
-func (e *Engine) work() {
+// work runs one execution of the pool.
+func (e *Engine) work(ctx context.Context, j *job) {
 	defer e.jobs.Done()
+	n := j.entry
+	x, err := e.loaded(ctx, n)
+	if err == nil && x != nil && !e.enter(x, n) {
+		e.release(j)
+		return
+	}
+	outcome := workflow.Outcome{Status: workflow.StatusQueued}
+	if err == nil && x != nil {
+		outcome, err = e.run(ctx, j, x)
+	}
+	j.slot.leave()
+	switch {
+	case x == nil && err == nil:
+		e.settle(j, nil, workflow.Outcome{}, workflow.ErrGone)
+	default:
+		e.end(ctx, j, x, outcome, err)
+	}
+}
+
+// loaded is the entry's execution, read if need be; nil when it does not wait
+// any more.
+func (e *Engine) loaded(ctx context.Context, n *entry) (*workflow.Execution, error) {
+	if n.x == nil {
+		found, err := e.config.Store.Load(ctx, []string{n.id})
+		if err != nil {
+			return nil, fmt.Errorf("read execution %s: %w", n.id, err)
+		}
+		if len(found) > 0 {
+			n.x = found[0]
+		}
+	}
+	if n.x == nil || n.x.Status.Final() {
+		return nil, nil
+	}
+	n.x.Stored = n.x.Stored || n.stored
+	return n.x, nil
+}
+
+// enter takes a place in the execution's group; without one it waits aside.
+func (e *Engine) enter(x *workflow.Execution, n *entry) bool {
+	policy := e.config.Policy(x)
+	if policy.Limit <= 0 {
+		return true
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for e.running && !e.paused && len(e.buffer) > 0 {
-		x := e.buffer[0]
-		e.buffer[0] = nil
-		e.buffer = e.buffer[1:]
-		e.busy++
-		e.dispatch()
-		ctx := e.ctx
-		e.mu.Unlock()
-		outcome, err := e.run(ctx, x)
-		// The worker does not wait for the end to be stored: that lets many ends
-		// share one commit.
-		e.ends <- struct{}{}
-		e.jobs.Add(1)
-		go func() {
-			defer e.jobs.Done()
-			e.end(ctx, x, outcome, err)
-			<-e.ends
-		}()
-		e.mu.Lock()
-		e.busy--
-	}
-	e.workers--
+	return e.limits.enter(policy.Group, policy.Limit, n)
+}
+
+// release ends the turn of an entry that was put aside.
+func (e *Engine) release(j *job) {
+	j.slot.leave()
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	j.slot = nil
+	e.inFlight--
+	e.queue.lane(j.entry.workflow).inFlight--
 	e.dispatch()
 }
 
-func (e *Engine) run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
-	e.marker.watch(x)
-	defer e.marker.forget(x)
-	return e.executor.Run(ctx, x)
+func (e *Engine) run(ctx context.Context, j *job, x *workflow.Execution) (workflow.Outcome, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	e.mu.Lock()
+	j.cancel, j.began = cancel, e.config.Now()
+	j.row = workflow.Execution{ID: x.ID, StartedAt: x.StartedAt, Attempt: x.Attempt + 1}
+	if j.row.StartedAt.IsZero() {
+		j.row.StartedAt = j.began
+	}
+	e.active[j] = struct{}{}
+	e.tick()
+	e.mu.Unlock()
+	defer func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.active, j)
+	}()
+	return e.executor.run(ctx, x, j)
 }
 
-// end stores how an execution ended and lets go of it. A failing write is tried
-// again while the engine runs; runErr is why it could not be run at all.
-func (e *Engine) end(ctx context.Context, x *workflow.Execution, outcome workflow.Outcome, runErr error) {
+// end stores how an execution ended or what it waits for, and lets go of it. A
+// failing write is tried again while the engine runs; runErr is why it could not
+// be run at all.
+func (e *Engine) end(ctx context.Context, j *job, x *workflow.Execution, outcome workflow.Outcome, runErr error) {
 	err := runErr
-	if outcome.Status.Final() {
-		err = e.executor.Finish(ctx, x, outcome)
+	if runErr != nil && ctx.Err() == nil {
+		e.config.Logger().Error("An execution could not be run", "execution", j.entry.id, "workflow", j.entry.workflow, "error", runErr)
+		sleep(ctx, finishRetry) // it is held meanwhile: else it would be taken up at once
+	} else if runErr == nil && outcome.Status != workflow.StatusQueued {
+		err = e.store(ctx, x, outcome, j)
 		for wait := finishRetry; err != nil && !gone(err); wait = min(2*wait, finishRetryMax) {
 			e.config.Logger().Error("An execution ended but this could not be stored; trying again", "execution", x.ID, "workflow", x.Workflow, "error", err)
 			if !sleep(ctx, wait) {
 				break // left to the next start
 			}
-			err = e.executor.Finish(ctx, x, outcome)
+			err = e.store(ctx, x, outcome, j)
 		}
 	}
-	if err == nil && outcome.Status.Final() {
-		e.config.OnFinish(x)
-	}
-	if runErr != nil {
-		e.config.Logger().Error("An execution could not be run", "execution", x.ID, "workflow", x.Workflow, "error", runErr)
-		sleep(ctx, finishRetry) // it is held meanwhile: else a refill would take it up at once
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	delete(e.held, x.ID)
-	if e.refilling {
-		e.released[x.ID] = struct{}{}
-	}
-	if err != nil && !gone(err) && e.running {
-		e.dirty[x.ID] = struct{}{}
-		e.backlog, e.overflow = true, true
-	}
-	e.dispatch() //nolint:contextcheck // workers have the engine's context
+	e.settle(j, x, outcome, err)
 }
 
-// refill reads executions that memory had no room for, or that an earlier
-// process left behind. One pass goes through them by id, over several calls when
-// the buffer fills up in between.
-func (e *Engine) refill() {
-	defer e.jobs.Done()
+// store writes an end or a wait.
+func (e *Engine) store(ctx context.Context, x *workflow.Execution, outcome workflow.Outcome, j *job) error {
+	ctx = context.WithoutCancel(ctx) // also while the engine stops
+	if outcome.Status == workflow.StatusWaiting {
+		x.Status = workflow.StatusWaiting
+		ready, err := e.config.Waits.Park(ctx, x, outcome.Park)
+		if err != nil {
+			return fmt.Errorf("park execution %s: %w", x.ID, err)
+		}
+		if ready {
+			e.mu.Lock()
+			j.again = true
+			e.mu.Unlock()
+		}
+		return nil
+	}
+	outcome.Apply(x)
+	if x.FinishedAt.IsZero() {
+		x.FinishedAt = e.config.Now()
+	}
+	ended, err := e.config.Store.Finish(ctx, x)
+	if err != nil {
+		return fmt.Errorf("store the end of execution %s: %w", x.ID, err)
+	}
+	e.Wake(ended.Woken...)
+	e.interrupt(ended.Canceled)
+	return nil
+}
+
+// settle lets go of a job and starts what that makes room for.
+func (e *Engine) settle(j *job, x *workflow.Execution, outcome workflow.Outcome, err error) {
+	final := err == nil && outcome.Status.Final()
+	if final {
+		e.config.OnFinish(x)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	for wait := finishRetry; e.running && e.backlog && len(e.buffer) <= e.config.Buffer/2; {
-		if e.cursor == "" {
-			e.overflow = false // what overflows from here on needs another pass
-		}
-		clear(e.released)
-		ctx, after := e.taking, e.cursor
-		e.mu.Unlock()
-		found, err := e.config.Store.Active(ctx, after, page)
-		if err != nil && ctx.Err() == nil {
-			e.config.Logger().Error("Reading the waiting executions failed; trying again", "error", err)
-			sleep(ctx, wait)
-			wait = min(2*wait, finishRetryMax)
-		}
-		e.mu.Lock()
-		if err != nil || !e.running {
-			continue
-		}
-		for _, x := range found {
-			e.cursor = x.ID
-			e.passed = max(e.passed, x.ID)
-			e.takeBack(x)
-		}
-		if len(found) < page {
-			e.cursor, e.backlog = "", e.overflow
-		}
-		e.dispatch()
+	n := j.entry
+	if !j.outside {
+		e.inFlight--
+		e.queue.lane(n.workflow).inFlight--
 	}
-	e.refilling = false
+	if e.held[n.id] == j {
+		delete(e.held, n.id)
+	}
+	parked := err == nil && outcome.Status == workflow.StatusWaiting
+	if !parked {
+		e.freeGroup(n.id)
+	}
+	if final || gone(err) {
+		if gone(err) {
+			outcome = workflow.Outcome{Status: workflow.StatusCanceled, Reason: "canceled"}
+		}
+		e.tell(n.id, ending{outcome: outcome})
+	} else if outcome.Status == workflow.StatusQueued || !e.running {
+		e.tell(n.id, ending{outcome: workflow.Outcome{Status: workflow.StatusQueued}, err: err})
+	}
+	if !e.running {
+		e.signalIdle()
+		return
+	}
+	switch {
+	case parked && j.again, err != nil && !gone(err):
+		e.hold(&entry{id: n.id, workflow: n.workflow, stored: true})
+	case parked:
+		e.alarm.set(outcome.Park.WakeAt)
+	}
 	e.dispatch()
 }
 
-// takeBack holds an execution that was read from the store, unless it has ended
-// since. A sync execution of this process belongs to the request that waits for
-// it; one of an earlier process has nobody but us. The lock is held.
-func (e *Engine) takeBack(x *workflow.Execution) {
-	earlier := x.Created.Before(e.started)
-	_, dirty := e.dirty[x.ID]
-	if _, ended := e.released[x.ID]; ended && !dirty {
+// freeGroup gives back an execution's place in its group. The lock is held.
+func (e *Engine) freeGroup(id string) {
+	if next := e.limits.leave(id); next != nil {
+		e.queue.pushFront(next)
+	}
+}
+
+// tell lets the callers of Run know. The lock is held.
+func (e *Engine) tell(id string, how ending) {
+	for _, w := range e.waiters[id] {
+		w <- how
+	}
+	delete(e.waiters, id)
+}
+
+// Cancel ends executions from outside, with the children that they wait for, and
+// returns the ids of those that this ended. What runs is interrupted.
+func (e *Engine) Cancel(ctx context.Context, ids []string, reason string) ([]string, error) {
+	done, err := e.config.Store.Cancel(ctx, ids, reason)
+	if err != nil {
+		return nil, fmt.Errorf("cancel executions: %w", err)
+	}
+	e.interrupt(done)
+	return done.IDs, nil
+}
+
+// interrupt stops the jobs of executions that were ended in the store.
+func (e *Engine) interrupt(done workflow.Canceled) {
+	if len(done.IDs) == 0 && len(done.Woken) == 0 {
 		return
 	}
-	x.Stored = earlier || dirty
-	if x.Mode != workflow.ModeSync || earlier || dirty {
-		delete(e.dirty, x.ID)
-		e.hold(x)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	waiting := map[string]struct{}{}
+	for _, id := range done.IDs {
+		j := e.held[id]
+		if j != nil {
+			if _, runs := e.active[j]; runs {
+				j.cancel(ErrCanceled)
+				continue
+			}
+			if j.slot != nil || j.outside {
+				continue // its turn has come: it finds out itself
+			}
+			waiting[id] = struct{}{}
+			delete(e.held, id)
+		}
+		e.freeGroup(id)
+		e.tell(id, ending{outcome: workflow.Outcome{Status: workflow.StatusCanceled, Reason: "canceled"}})
+	}
+	if len(waiting) > 0 {
+		e.limits.drop(waiting)
+		e.queue.settle(waiting)
+	}
+	for _, w := range done.Woken {
+		if e.running {
+			e.wake(w)
+		}
+	}
+	e.dispatch()
+}
+
+// Reserve keeps executions for calls of Run: they are not taken up before. Free
+// ends that for those that are not to be run.
+func (e *Engine) Reserve(ids ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range ids {
+		e.reserved[id] = struct{}{}
+	}
+}
+
+// Free ends a Reserve.
+func (e *Engine) Free(ids ...string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, id := range ids {
+		delete(e.reserved, id)
 	}
 }
 
 // Run runs a committed execution now, outside the pool, and returns when it has
-// ended. When ctx ends first, Run returns its error and the execution goes on.
-// An error of the journal leaves the execution to the pool.
+// ended, over all its waits. When ctx ends first, Run returns its error and the
+// execution goes on.
 func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) { //nolint:contextcheck // the execution outlives the call: it has the engine's context
+	end := make(chan ending, 1)
 	e.mu.Lock()
-	if _, ok := e.held[x.ID]; ok {
-		e.mu.Unlock()
-		return workflow.Outcome{}, fmt.Errorf("execution %s runs already", x.ID)
+	e.waiters[x.ID] = append(e.waiters[x.ID], end)
+	delete(e.reserved, x.ID)
+	switch {
+	case e.held[x.ID] != nil:
+	case e.running && e.config.Policy(x).Limit > 0: // its group's turn has to come
+		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+		e.dispatch()
+	default:
+		j := &job{entry: &entry{id: x.ID, workflow: x.Workflow, x: x}, outside: true}
+		e.held[x.ID] = j
+		life := e.ctx
+		e.jobs.Add(1)
+		go func() {
+			defer e.jobs.Done()
+			outcome, err := e.run(life, j, x)
+			e.end(life, j, x, outcome, err)
+		}()
 	}
-	e.held[x.ID] = struct{}{}
-	life := e.ctx
-	e.jobs.Add(1)
 	e.mu.Unlock()
-
-	var outcome workflow.Outcome
-	var err error
-	done := make(chan struct{})
-	go func() {
-		defer e.jobs.Done()
-		defer close(done)
-		outcome, err = e.run(life, x)
-		e.end(life, x, outcome, err)
-	}()
 	select {
-	case <-done:
-		return outcome, err
+	case how := <-end:
+		return how.outcome, how.err
 	case <-ctx.Done():
 		return workflow.Outcome{}, context.Cause(ctx)
 	}
@@ -349,7 +556,8 @@ func (e *Engine) Resume() {
 	e.dispatch()
 }
 
-// Drain waits until nothing waits and nothing runs, or until ctx ends.
+// Drain waits until nothing waits for its turn and nothing runs, or until ctx
+// ends. Parked executions do not count.
 func (e *Engine) Drain(ctx context.Context) error {
 	e.mu.Lock()
 	done := make(chan struct{})
@@ -367,7 +575,7 @@ func (e *Engine) Drain(ctx context.Context) error {
 // signalIdle wakes the Drain calls when there is nothing left to do. The lock
 // is held.
 func (e *Engine) signalIdle() {
-	if len(e.held) > 0 || e.refilling || e.running && e.backlog {
+	if len(e.held) > 0 || e.reads > 0 {
 		return
 	}
 	for _, done := range e.idle {

@@ -10,34 +10,30 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// Executor runs one execution to its end (or to the point where it was
-// interrupted) and stores how it ended.
+// Executor runs executions from where their journals end.
 type Executor struct {
-	Store   Store
+	Journal Journal
+	// Waits is nil where nothing may wait, as in a write's own transaction.
+	Waits   Waits
 	Runner  Runner
 	Now     func() time.Time
-	Timeout func(e *workflow.Execution) time.Duration
-}
-
-// Execute is Run and, when that reached an end, Finish. The returned error is
-// about reading and storing.
-func (x *Executor) Execute(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
-	outcome, err := x.Run(ctx, e)
-	if err == nil && outcome.Status.Final() {
-		err = x.Finish(ctx, e, outcome)
-	}
-	return outcome, err
+	Policy  func(e *workflow.Execution) Policy
+	started func(child *workflow.Execution)
 }
 
 // Run runs e from where its journal ends. An outcome with status queued is
 // stored nowhere: the execution has to be taken up again. The error is about
 // reading the journal.
 func (x *Executor) Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
+	return x.run(ctx, e, nil)
+}
+
+func (x *Executor) run(ctx context.Context, e *workflow.Execution, j *job) (workflow.Outcome, error) {
 	var journal []*workflow.Step
 	// A fresh execution has no journal: that saves a query on the hot path.
 	if e.Stored || e.Attempt > 0 {
 		var err error
-		if journal, err = x.Store.Steps(ctx, e.ID); err != nil {
+		if journal, err = x.Journal.Steps(ctx, e.ID); err != nil {
 			return workflow.Outcome{Status: workflow.StatusQueued}, fmt.Errorf("read the journal of execution %s: %w", e.ID, err)
 		}
 	}
@@ -46,29 +42,25 @@ func (x *Executor) Run(ctx context.Context, e *workflow.Execution) (workflow.Out
 	}
 	e.Attempt++
 	e.Status = workflow.StatusRunning
-	e.Marked = true // the marker tells of those that take a while: no write for the others
+	e.WakeAt = time.Time{}
+	e.Marked = true // the engine tells of those that take a while: no write for the others
 	if e.StartedAt.IsZero() {
 		e.StartedAt = x.Now()
 	}
-	return x.run(ctx, e, newSession(x.Store, x.Now, e, journal)), nil
+	s := newSession(x, e, journal, j)
+	outcome := x.runScript(ctx, e, s)
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	e.Invoked = s.journal.invoked
+	return outcome, nil
 }
 
-// Finish stores the end of e, also while the engine shuts down.
-func (x *Executor) Finish(ctx context.Context, e *workflow.Execution, outcome workflow.Outcome) error {
-	outcome.Apply(e)
-	if e.FinishedAt.IsZero() {
-		e.FinishedAt = x.Now()
-	}
-	if err := x.Store.Finish(context.WithoutCancel(ctx), e); err != nil {
-		return fmt.Errorf("store the end of execution %s: %w", e.ID, err)
-	}
-	return nil
-}
-
-func (x *Executor) run(ctx context.Context, e *workflow.Execution, s *Session) (outcome workflow.Outcome) {
-	if timeout := x.Timeout(e); timeout > 0 {
+func (x *Executor) runScript(ctx context.Context, e *workflow.Execution, s *Session) (outcome workflow.Outcome) {
+	deadline := time.Time{}
+	if timeout := x.Policy(e).Timeout; timeout > 0 {
+		deadline = e.StartedAt.Add(timeout)
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeoutCause(ctx, e.StartedAt.Add(timeout).Sub(x.Now()), ErrTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, deadline.Sub(x.Now()), ErrTimeout)
 		defer cancel()
 	}
 	defer func() {
@@ -79,7 +71,11 @@ func (x *Executor) run(ctx context.Context, e *workflow.Execution, s *Session) (
 			}
 		}
 	}()
-	return x.Runner.Run(ctx, e, s)
+	outcome = x.Runner.Run(ctx, e, s)
+	if outcome.Status == workflow.StatusWaiting {
+		outcome.Park.WakeAt = workflow.Earlier(outcome.Park.WakeAt, deadline)
+	}
+	return outcome
 }
 
 // gone reports whether err says that the row is not ours to end any more.

@@ -23,6 +23,8 @@ type clock struct {
 	since   time.Time
 	timer   *time.Timer
 	release func() bool
+	// over is true once the script time is.
+	over bool
 }
 
 func (c *clock) open(ctx context.Context, vm *goja.Runtime, limit time.Duration) {
@@ -41,7 +43,12 @@ func (c *clock) interrupt(cause error) {
 
 func (c *clock) resume() {
 	c.since = time.Now()
-	c.timer = time.AfterFunc(c.left, func() { c.interrupt(errScriptTimeout) })
+	c.timer = time.AfterFunc(c.left, func() {
+		c.mu.Lock()
+		c.over = true
+		c.mu.Unlock()
+		c.interrupt(errScriptTimeout)
+	})
 }
 
 func (c *clock) pause() {
@@ -67,6 +74,44 @@ func (c *clock) close() {
 	c.closed = true
 	c.vm.ClearInterrupt()
 }
+
+// within runs body for at most limit (0 is no limit). When that is over body is
+// interrupted, whatever it does, and within returns true; the rest of the script
+// may go on.
+func (c *clock) within(ctx context.Context, limit time.Duration, body func()) (over bool) {
+	if limit <= 0 {
+		body()
+		return false
+	}
+	mine := &stepTimeout{}
+	done := false
+	timer := time.AfterFunc(limit, func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if !done && !c.closed {
+			over = true
+			c.vm.Interrupt(mine)
+		}
+	})
+	body()
+	timer.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	done = true
+	if over {
+		c.vm.ClearInterrupt()
+		switch { // what else was over in the same moment still counts
+		case ctx.Err() != nil:
+			c.vm.Interrupt(context.Cause(ctx))
+		case c.over:
+			c.vm.Interrupt(errScriptTimeout)
+		}
+	}
+	return over
+}
+
+// stepTimeout interrupts the body of a step.
+type stepTimeout struct{}
 
 // timeoutMessage says which limit was over.
 func timeoutMessage(limit time.Duration) string {

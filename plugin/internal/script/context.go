@@ -57,10 +57,14 @@ func (x *run) log(name string, level slog.Level, call goja.FunctionCall) goja.Va
 		line.Data = raw
 	}
 	attrs := []any{"workflow", x.execution.Workflow, "execution", x.execution.ID}
-	if x.step != nil {
+	switch {
+	case x.step != nil:
 		x.step.Logs = append(x.step.Logs, line)
 		attrs = append(attrs, "step", x.step.Name)
-	} else {
+	case x.branch != nil:
+		x.branch.Logs = append(x.branch.Logs, line)
+		attrs = append(attrs, "step", x.branch.Name)
+	default:
 		x.logs = append(x.logs, line)
 	}
 	if !x.journal.Replaying() {
@@ -77,7 +81,10 @@ func (x *run) respond(call goja.FunctionCall) goja.Value {
 	if !ok {
 		x.throw("ctx.respond(message): the message must be a string, got %s", show(call.Argument(0)))
 	}
-	x.messages = append(x.messages, message)
+	if x.step != nil {
+		x.step.Messages = append(x.step.Messages, message)
+	}
+	x.say(message)
 	return goja.Undefined()
 }
 

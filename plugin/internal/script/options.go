@@ -25,12 +25,12 @@ func wrong(option, format string, args ...any) *optionError {
 var (
 	knownOptions = []string{
 		"title", "description", "tags", "on", "mode", "enabled", "rule", "timeout", "retries", "concurrency",
-		"dedup", "onFailure", "retention", "allowReentry",
+		"dedup", "onFailure", "retention", "allowReentry", "priority",
 	}
 	knownTrigger = []string{"type", "collection", "global", "actions", "condition", "fields", "expand"}
 	// unavailable options have their place in the design; accepting one without
 	// doing what it says would be worse than refusing it.
-	unavailableOptions  = []string{"retries", "concurrency", "dedup", "onFailure", "retention"}
+	unavailableOptions  = []string{"onFailure", "retention"}
 	unavailableTriggers = []string{"before", "record", "schedule", "webhook", "manual"}
 )
 
@@ -57,6 +57,15 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return readRule(o, def) },
 		func() *optionError { return readTimeout(o, def) },
 		func() *optionError { return boolean(o, "allowReentry", &def.AllowReentry) },
+		func() (err *optionError) {
+			if r, ok := o["retries"]; ok {
+				def.Retries, err = readRetries(vm, "retries", r)
+			}
+			return err
+		},
+		func() *optionError { return readConcurrency(vm, o, def) },
+		func() *optionError { return readDedup(vm, o, def) },
+		func() *optionError { return readPriority(o, def) },
 	} {
 		if err := read(); err != nil {
 			return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja_nodejs/require"
@@ -23,12 +24,30 @@ type run struct {
 	journal   Journal
 	clock     clock
 
+	definition *workflow.Definition
+
 	messages []string
 	logs     []workflow.Log
 	step     *workflow.Step // whose body is running
-	// failed is the error of the last failed step, to tell it from others.
-	failed     goja.Value
+	// deadline is when the step's own timeout is over; zero for none.
+	deadline time.Time
+	// halted is true once the run is to end, whatever the script does.
+	halted bool
+	// lastFailed is the error of the last failed step, to tell it from others.
+	lastFailed goja.Value
 	failedStep string
+	// path leads to the branch that this script is for; entered is the way it came.
+	path, entered []hop
+	// branch is that branch, once it is reached.
+	branch    *workflow.Step
+	branchEnd *branchEnd
+	// unwinding is true while a handler must not go on because an async branch
+	// does; what it calls throws sentinel.
+	unwinding    bool
+	sentinel     goja.Value
+	asyncHandler bool
+	// leftovers end the branches that nobody waits for any more.
+	leftovers []func()
 	// doomed is set by a failed step of mode transaction.
 	doomed *workflow.Failure
 }
@@ -37,6 +56,13 @@ type run struct {
 type stop struct{ outcome workflow.Outcome }
 
 func (x *run) start(c *compiled) workflow.Outcome {
+	x.definition = &c.version.Definition
+	x.entered = x.path
+	defer func() {
+		for _, end := range x.leftovers {
+			end()
+		}
+	}()
 	x.clock.open(x.ctx, x.vm, x.runner.config.ScriptTimeout)
 	var handler goja.Value
 	key := x.execution.Workflow
@@ -54,6 +80,7 @@ func (x *run) start(c *compiled) workflow.Outcome {
 	if !ok {
 		return x.outcome(workflow.StatusError, &workflow.Failure{Name: "Error", Message: fmt.Sprintf("the source does not define workflow %q", key)})
 	}
+	x.asyncHandler = isAsync(handler)
 	ctx, err := x.context()
 	if err != nil {
 		return x.outcome(workflow.StatusError, failureOf(x.vm, err, x.runner.config.WorkflowsDir))
@@ -69,11 +96,15 @@ func (x *run) ended(result goja.Value, err error) workflow.Outcome {
 	var interrupted *goja.InterruptedError
 	var thrown *goja.Exception
 	switch {
-	case err == nil:
+	case err == nil && x.branchEnd == nil && len(x.entered) > 0:
+		return x.outcome(workflow.StatusError, &workflow.Failure{Name: "Error", Message: "non-deterministic workflow: the script ended before its branch"})
+	case err == nil && x.branchEnd == nil:
 		return x.completed(result)
 	case errors.As(err, &interrupted):
 		return x.interrupted(interrupted.Value())
-	case errors.As(err, &thrown) && x.failed != nil && thrown.Value().SameAs(x.failed):
+	case x.branchEnd != nil:
+		return workflow.Outcome{}
+	case errors.As(err, &thrown) && x.lastFailed != nil && thrown.Value().SameAs(x.lastFailed):
 		f := failureOf(x.vm, err, x.runner.config.WorkflowsDir)
 		f.Step = x.failedStep
 		return x.outcome(workflow.StatusFailed, f)
@@ -135,10 +166,17 @@ func (x *run) undoomed(out workflow.Outcome) workflow.Outcome {
 }
 
 func (x *run) interrupted(cause any) workflow.Outcome {
-	if s, ok := cause.(*stop); ok {
-		out := s.outcome
+	switch c := cause.(type) {
+	case *stop:
+		out := c.outcome
 		out.Messages, out.Logs = x.messages, x.logs
 		return x.undoomed(out)
+	case *parking:
+		out := x.outcome(workflow.StatusWaiting, nil)
+		out.Park = c.park
+		return out
+	case *branchEnd:
+		return workflow.Outcome{}
 	}
 	err, _ := cause.(error)
 	var out workflow.Outcome
@@ -149,7 +187,7 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 	case errors.Is(x.ctx.Err(), context.DeadlineExceeded):
 		out = x.outcome(workflow.StatusAborted, &workflow.Failure{Name: "TimeoutError", Message: "the execution ran into its timeout"})
 		out.Reason = "timeout"
-	case errors.Is(err, workflow.ErrGone):
+	case errors.Is(err, workflow.ErrGone), errors.Is(err, workflow.ErrLost):
 		out = x.outcome(workflow.StatusCanceled, nil)
 		out.Reason = "gone"
 	case x.ctx.Err() != nil:
@@ -169,6 +207,7 @@ func (x *run) outcome(status workflow.Status, f *workflow.Failure) workflow.Outc
 
 // halt ends the run at once; the script can't catch it.
 func (x *run) halt(cause any) goja.Value {
+	x.halted = true
 	x.vm.Interrupt(cause)
 	return goja.Undefined()
 }
@@ -185,6 +224,24 @@ func (x *run) parse(raw json.RawMessage) (goja.Value, error) {
 	}
 	fn, _ := goja.AssertFunction(x.vm.Get("JSON").ToObject(x.vm).Get("parse"))
 	return fn(goja.Undefined(), x.vm.ToValue(string(raw)))
+}
+
+// left is how much time the step or the execution has; false without a limit.
+func (x *run) left() (time.Duration, bool) {
+	deadline, ok := x.ctx.Deadline()
+	if !x.deadline.IsZero() && (!ok || x.deadline.Before(deadline)) {
+		deadline, ok = x.deadline, true
+	}
+	return time.Until(deadline), ok
+}
+
+// say adds a message for the waiting client.
+func (x *run) say(message string) {
+	if x.branch != nil {
+		x.branch.Messages = append(x.branch.Messages, message)
+		return
+	}
+	x.messages = append(x.messages, message)
 }
 
 var _ require.SourceLoader = (*modules)(nil).load

@@ -13,19 +13,6 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// Journal is what a running script asks of the engine.
-type Journal interface {
-	// Begin returns the next step: final when an earlier run recorded it,
-	// running when it is to be executed.
-	Begin(name string, kind workflow.StepKind) (*workflow.Step, error)
-	// Save stores an ended step; it is durable when Save returns.
-	Save(ctx context.Context, step *workflow.Step) error
-	// Transaction commits what fn writes through tx, a core.App, with the step.
-	Transaction(ctx context.Context, step *workflow.Step, fn func(tx any) error) error
-	// Replaying reports whether recorded steps lie ahead.
-	Replaying() bool
-}
-
 // Config sets up a Runner.
 type Config struct {
 	// App is $app of the scripts.
@@ -36,6 +23,13 @@ type Config struct {
 	// Parent is the X-Workflow-Parent header of a script's request to a URL, ""
 	// for none. Defaults to none.
 	Parent func(e *workflow.Execution, url string) string
+	// EventURL makes the URL by which an event can be sent to an execution once,
+	// until expires (zero for ever). The step's name and index tell URLs of the
+	// same event apart.
+	EventURL func(e *workflow.Execution, step *workflow.Step, event string, expires time.Time) string
+	// MatchEvent reports whether a payload satisfies a filter over event.*; with a
+	// nil payload it only checks the filter.
+	MatchEvent func(ctx context.Context, filter string, payload []byte) (bool, error)
 	// PoolSize is how many idle VMs a version keeps. Defaults to 8.
 	PoolSize int
 	// ScriptTimeout is how long one run may keep the CPU. Defaults to 30 s.
@@ -113,17 +107,27 @@ func (r *Runner) machine(c *compiled) *machine {
 			return m.run.execution
 		})
 	}
+	bindErrors(m.vm)
 	m.bindHTTP(r.config.Parent)
+	m.bindSleep()
 	m.snapshot()
 	return m
 }
 
 // Run runs the handler of e's version. It returns StatusQueued when ctx was
 // canceled, StatusAborted when its deadline or the script timeout was over.
-func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) (outcome workflow.Outcome) {
+func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) workflow.Outcome {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(workflow.ErrLost) // branches that are left over
+	outcome, _ := r.run(ctx, e, j, nil)
+	return outcome
+}
+
+// run runs the handler, for a branch along its path; end is how the branch ended.
+func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path []hop) (outcome workflow.Outcome, end *branchEnd) {
 	c, err := r.compile(e)
 	if err != nil {
-		return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}
+		return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}, nil
 	}
 	m := r.machine(c)
 	app := r.config.App
@@ -131,7 +135,7 @@ func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) (out
 		app = a
 	}
 	m.app.App = app
-	x := &run{runner: r, machine: m, vm: m.vm, ctx: ctx, execution: e, journal: j}
+	x := &run{runner: r, machine: m, vm: m.vm, ctx: ctx, execution: e, journal: j, path: path}
 	m.run = x
 	clean := false
 	defer func() {
@@ -148,7 +152,7 @@ func (r *Runner) Run(ctx context.Context, e *workflow.Execution, j Journal) (out
 	}()
 	outcome = x.start(c) //nolint:contextcheck // the run holds its context
 	clean = true
-	return outcome
+	return outcome, x.branchEnd
 }
 
 type appKey struct{}

@@ -138,7 +138,7 @@ func newJournal(app core.App, recorded []*workflow.Step) *journal {
 	return &journal{app: app, recorded: recorded, uses: map[string]int{}}
 }
 
-func (j *journal) Begin(name string, kind workflow.StepKind) (*workflow.Step, error) {
+func (j *journal) Begin(name string, kind workflow.StepKind, options []byte) (*workflow.Step, error) {
 	index := j.uses[name]
 	j.uses[name]++
 	j.seq++
@@ -171,6 +171,32 @@ func (j *journal) Transaction(ctx context.Context, step *workflow.Step, fn func(
 	}
 	return err
 }
+
+func (j *journal) Waiting(_ context.Context, fn func() error) error { return fn() }
+
+func (j *journal) Now() time.Time { return time.Now() }
+
+func (j *journal) Waits() bool { return true }
+
+func (j *journal) Event(context.Context, *workflow.Step, string, func([]byte) (bool, error)) (bool, string, error) {
+	return false, "", nil
+}
+
+func (j *journal) Invoke(context.Context, *workflow.Step, string, []byte, bool) (refused, err error) {
+	return errors.New("no workflows here"), nil
+}
+
+func (j *journal) Child(context.Context, *workflow.Step) (*workflow.Execution, error) {
+	return nil, workflow.ErrGone
+}
+
+func (j *journal) Fork(*workflow.Step) {}
+
+func (j *journal) BranchStep(*workflow.Step, string) *workflow.Step { return &workflow.Step{} }
+
+func (j *journal) Branch(context.Context, func() bool, func(Journal)) {}
+
+func (j *journal) Enter(*workflow.Step, string, bool) {}
 
 func (j *journal) Replaying() bool { return j.seq < len(j.recorded) }
 

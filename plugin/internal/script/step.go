@@ -1,8 +1,11 @@
 package script
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
+	"time"
 
 	"github.com/dop251/goja"
 	"github.com/pocketbase/pocketbase/core"
@@ -10,25 +13,35 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// maxStepName bounds a step's name.
-const maxStepName = 255
-
-// unavailableSteps have their place in the design. They throw rather than
-// pretend.
-var unavailableSteps = []string{"sleep", "sleepUntil", "waitForEvent", "invoke", "task", "parallel", "map"}
+const (
+	// maxStepName bounds a step's name.
+	maxStepName = 255
+	// patience is how long a retry's delay is waited for in place; a longer one
+	// parks the execution.
+	patience = time.Second
+)
 
 // steps makes ctx.step.
 func (x *run) steps() *goja.Object {
 	o := x.vm.NewObject()
-	_ = o.Set("run", func(call goja.FunctionCall) goja.Value { return x.runStep("run", workflow.StepRun, call) })
-	_ = o.Set("transaction", func(call goja.FunctionCall) goja.Value {
-		return x.runStep("transaction", workflow.StepTransaction, call)
-	})
-	for _, name := range unavailableSteps {
-		_ = o.Set(name, func(goja.FunctionCall) goja.Value {
-			x.throw("ctx.step.%s is not available in this version", name)
+	for name, method := range map[string]func(goja.FunctionCall) goja.Value{
+		"run": func(call goja.FunctionCall) goja.Value { return x.runStep("run", workflow.StepRun, call) },
+		"transaction": func(call goja.FunctionCall) goja.Value {
+			return x.runStep("transaction", workflow.StepTransaction, call)
+		},
+		"sleep":        x.sleep,
+		"sleepUntil":   x.sleepUntil,
+		"waitForEvent": x.waitForEvent,
+		"eventUrl":     x.eventURL,
+		"invoke":       x.invoke,
+		"parallel":     x.parallel,
+		"map":          x.mapItems,
+		"task": func(goja.FunctionCall) goja.Value {
+			x.throw("ctx.step.task is not available in this version")
 			return nil
-		})
+		},
+	} {
+		_ = o.Set(name, method)
 	}
 	_ = o.DefineAccessorProperty("idempotencyKey", x.vm.ToValue(func(goja.FunctionCall) goja.Value {
 		if x.step == nil {
@@ -39,43 +52,19 @@ func (x *run) steps() *goja.Object {
 	return o
 }
 
-// runStep replays a recorded step or executes its body and records it.
-func (x *run) runStep(method string, kind workflow.StepKind, call goja.FunctionCall) goja.Value {
-	name, body := x.stepArguments(method, call)
-	step, err := x.journal.Begin(name, kind)
-	if err != nil {
-		return x.halt(err)
-	}
-	async := isAsync(call.Arguments[len(call.Arguments)-1])
-	if step.Status.Final() {
-		return x.replay(step, async)
-	}
-	if kind == workflow.StepTransaction {
-		if async {
-			x.throw("ctx.step.transaction(%q): the function must not be async: its transaction ends when it returns", name)
-		}
-		return x.transaction(step, body)
-	}
-	x.step = step
-	v, err := body(goja.Undefined())
-	if p := promiseOf(v); err == nil && p != nil {
-		return x.later(step, v, p)
-	}
-	x.step = nil
-	if err != nil {
-		return x.stepFailed(step, err)
-	}
-	return x.stepDone(step, v)
+// stepOptions are the options of run and transaction.
+type stepOptions struct {
+	retries workflow.Retries
+	timeout time.Duration
 }
 
-func (x *run) stepArguments(method string, call goja.FunctionCall) (string, goja.Callable) {
-	name, ok := call.Argument(0).Export().(string)
-	if !ok || name == "" || len(name) > maxStepName {
-		x.throw("ctx.step.%s(name, fn): the name must be a string of 1 to %d characters, got %s", method, maxStepName, show(call.Argument(0)))
-	}
-	fn := call.Argument(1)
+// runStep replays a recorded step or executes its body and records it.
+func (x *run) runStep(method string, kind workflow.StepKind, call goja.FunctionCall) goja.Value {
+	name := x.stepName(method, call)
+	fn, options, raw := call.Argument(1), stepOptions{retries: x.retries()}, []byte(nil)
 	if len(call.Arguments) > 2 {
-		if err := checkStepOptions(x.vm, fn); err != nil {
+		var err error
+		if options, raw, err = x.readStepOptions(fn); err != nil {
 			x.throw("ctx.step.%s(%q): %w", method, name, err)
 		}
 		fn = call.Argument(2)
@@ -84,39 +73,231 @@ func (x *run) stepArguments(method string, call goja.FunctionCall) (string, goja
 	if !ok {
 		x.throw("ctx.step.%s(%q, fn): fn must be a function, got %s", method, name, show(fn))
 	}
+	if x.execution.Mode == workflow.ModeTransaction {
+		options.retries = workflow.Retries{} // a wait would hold the only writer
+	}
+	step, err := x.journal.Begin(name, kind, raw)
+	if err != nil {
+		return x.halt(err)
+	}
+	async := isAsync(fn)
+	if step.Status.Final() {
+		return x.replay(step, async)
+	}
+	if kind == workflow.StepTransaction && async {
+		x.throw("ctx.step.transaction(%q): the function must not be async: its transaction ends when it returns", name)
+	}
+	if step.Status == workflow.StatusWaiting { // for its next attempt
+		if !x.due(step) {
+			return x.park(step, workflow.Park{WakeAt: step.WakeAt})
+		}
+		x.nextAttempt(step)
+	}
+	for {
+		v, err := x.attempt(step, kind, body, options)
+		if x.halted {
+			return goja.Undefined()
+		}
+		if p := promiseOf(v); err == nil && kind == workflow.StepRun && p != nil {
+			return x.later(step, v, p, body, options)
+		}
+		x.step = nil
+		if err == nil {
+			if err = x.stepDone(step, kind, v); err == nil {
+				return v
+			}
+		}
+		if x.halted {
+			return goja.Undefined()
+		}
+		if again := x.failed(step, err, options); !again {
+			return goja.Undefined()
+		}
+	}
+}
+
+func (x *run) stepName(method string, call goja.FunctionCall) string {
+	name, ok := call.Argument(0).Export().(string)
+	if !ok || name == "" || len(name) > maxStepName {
+		x.throw("ctx.step.%s(name, …): the name must be a string of 1 to %d characters, got %s", method, maxStepName, show(call.Argument(0)))
+	}
+	x.mayStep(method, name)
+	return name
+}
+
+// mayStep refuses a step where none can be.
+func (x *run) mayStep(method, name string) {
+	if x.unwinding {
+		panic(x.sentinel)
+	}
 	if x.step != nil {
 		x.throw("ctx.step.%s(%q) can't be used inside step %q: call it after that step", method, name, x.step.Name)
 	}
 	if x.machine.app.own > 0 {
 		x.throw("ctx.step.%s(%q) can't be used inside $app.runInTransaction: the journal would wait for that transaction; use ctx.step.transaction", method, name)
 	}
-	return name, body
 }
 
-func checkStepOptions(vm *goja.Runtime, v goja.Value) error {
-	known := []string{"retries", "timeout"}
-	o, err := object(vm, "options", v, known)
-	if err != nil {
-		return fmt.Errorf("%s %s", err.option, err.message)
+// mayWait refuses a wait in mode transaction.
+func (x *run) mayWait(method, name string) {
+	if !x.journal.Waits() {
+		x.throw("ctx.step.%s(%q) can't be used in mode \"transaction\": the write would have to wait", method, name)
 	}
-	for _, name := range known {
-		if _, ok := o[name]; ok {
-			return fmt.Errorf("option %q is not available in this version", name)
+}
+
+// retries is the policy of steps that have none of their own.
+func (x *run) retries() workflow.Retries { return x.definition.Retries }
+
+func (x *run) readStepOptions(v goja.Value) (stepOptions, []byte, error) {
+	options := stepOptions{retries: x.retries()}
+	o, err := object(x.vm, "options", v, []string{"retries", "timeout"})
+	if err != nil {
+		return options, nil, fmt.Errorf("%s %s", err.option, err.message)
+	}
+	if r, ok := o["retries"]; ok {
+		if options.retries, err = readRetries(x.vm, "retries", r); err != nil {
+			return options, nil, fmt.Errorf("%s: %s", err.option, err.message)
 		}
 	}
-	return nil
+	if t, ok := o["timeout"]; ok {
+		d, err := workflow.ParseDuration(t.Export())
+		if err != nil || d == 0 {
+			return options, nil, fmt.Errorf("timeout: expected a duration over 0, got %s", show(t))
+		}
+		options.timeout = d
+	}
+	raw, encodeErr := encodeResult(v)
+	return options, raw, encodeErr
+}
+
+// attempt runs the body of a step once.
+func (x *run) attempt(step *workflow.Step, kind workflow.StepKind, body goja.Callable, options stepOptions) (v goja.Value, err error) {
+	step.Status = workflow.StatusRunning
+	if options.timeout > 0 {
+		x.deadline = time.Now().Add(options.timeout)
+		defer func() { x.deadline = time.Time{} }()
+	}
+	over := x.clock.within(x.ctx, options.timeout, func() {
+		if kind == workflow.StepTransaction {
+			v, err = x.transaction(step, body)
+			return
+		}
+		x.step = step
+		v, err = body(goja.Undefined())
+	})
+	var interrupted *goja.InterruptedError
+	switch {
+	case err == nil:
+		return v, nil
+	case errors.As(err, &interrupted):
+		if _, mine := interrupted.Value().(*stepTimeout); mine && over {
+			x.step = nil
+			return nil, x.exception(newError(x.vm, "TimeoutError", fmt.Sprintf("step %q ran longer than %s", step.Name, options.timeout)))
+		}
+		x.halted = true
+		x.vm.Interrupt(interrupted.Value()) // it goes on up
+		return nil, err
+	default:
+		return nil, err
+	}
+}
+
+func (x *run) nextAttempt(step *workflow.Step) {
+	step.Attempt++
+	step.StartedAt, step.WakeAt, step.Status = x.journal.Now(), time.Time{}, workflow.StatusRunning
+}
+
+// due reports whether the time of a waiting step has come.
+func (x *run) due(step *workflow.Step) bool {
+	return !step.WakeAt.IsZero() && !x.journal.Now().Before(step.WakeAt)
+}
+
+// park ends the run until what p waits for comes; step is stored with it.
+func (x *run) park(step *workflow.Step, p workflow.Park) goja.Value {
+	if step.Status != workflow.StatusWaiting {
+		step.Status = workflow.StatusWaiting
+		p.Steps = append(p.Steps, step)
+	}
+	return x.halt(&parking{p})
+}
+
+// parking ends a run that has to wait.
+type parking struct{ park workflow.Park }
+
+// failed records a failed attempt. It returns true when the body is to run again
+// at once; else it throws the error into the script or parks.
+func (x *run) failed(step *workflow.Step, err error, options stepOptions) (again bool) {
+	var exception *goja.Exception
+	if !errors.As(err, &exception) {
+		panic(err)
+	}
+	now := x.journal.Now()
+	failure := failureOf(x.vm, err, x.runner.config.WorkflowsDir)
+	failure.Step = step.Name
+	if options.retries.Limit > 0 {
+		step.Attempts = append(step.Attempts, workflow.Attempt{Number: step.Attempt, Failure: failure, StartedAt: step.StartedAt, FinishedAt: now})
+		if delay, ok := x.retryDelay(step, exception.Value(), options.retries, now); ok {
+			return x.retry(step, failure, delay)
+		}
+	}
+	step.Status, step.Failure = workflow.StatusFailed, failure
+	if err := x.save(step); err != nil {
+		x.halt(err)
+		return false
+	}
+	if x.execution.Mode == workflow.ModeTransaction && step.Kind == workflow.StepTransaction {
+		x.doomed = step.Failure
+	}
+	x.lastFailed, x.failedStep = exception.Value(), step.Name
+	panic(exception.Value())
+}
+
+func (x *run) retryDelay(step *workflow.Step, thrown goja.Value, policy workflow.Retries, now time.Time) (time.Duration, bool) {
+	said := judge(thrown, now)
+	if said.never {
+		return 0, false
+	}
+	delay, ok := policy.Next(len(step.Attempts), rand.Float64()) //nolint:gosec // jitter is no secret
+	if ok && said.given {
+		delay = said.after
+	}
+	return delay, ok
+}
+
+// retry waits for the next attempt, in place or parked.
+func (x *run) retry(step *workflow.Step, failure *workflow.Failure, delay time.Duration) (again bool) {
+	step.Failure = failure
+	step.WakeAt = x.journal.Now().Add(delay)
+	if delay > patience && x.journal.Waits() {
+		step.Status = workflow.StatusRunning // park stores it
+		x.park(step, workflow.Park{WakeAt: step.WakeAt})
+		return false
+	}
+	step.Status = workflow.StatusWaiting
+	err := x.save(step)
+	if err == nil {
+		err = x.clock.waiting(func() error {
+			return x.journal.Waiting(x.ctx, func() error { return pause(x.ctx, delay) })
+		})
+	}
+	if err != nil {
+		x.halt(err)
+		return false
+	}
+	x.nextAttempt(step)
+	return true
+}
+
+func (x *run) save(step *workflow.Step) error {
+	return x.clock.waiting(func() error { return x.journal.Save(x.ctx, step) })
 }
 
 func (x *run) replay(step *workflow.Step, async bool) goja.Value {
+	for _, m := range step.Messages {
+		x.say(m)
+	}
 	if step.Status != workflow.StatusCompleted {
-		f := step.Failure
-		if f == nil {
-			f = &workflow.Failure{Name: "Error", Message: "the step ended as " + string(step.Status)}
-		}
-		errorValue := x.vm.NewGoError(errors.New(f.Message))
-		_ = errorValue.Set("name", f.Name)
-		_ = errorValue.Set("message", f.Message)
-		x.failed, x.failedStep = errorValue, step.Name
+		errorValue := x.recordedError(step)
 		if async {
 			p, _, reject := x.vm.NewPromise()
 			_ = reject(errorValue)
@@ -136,51 +317,46 @@ func (x *run) replay(step *workflow.Step, async bool) goja.Value {
 	return v
 }
 
-func (x *run) stepDone(step *workflow.Step, v goja.Value) goja.Value {
-	result, err := encodeResult(v)
-	if err != nil {
-		return x.stepFailed(step, x.typeError("step %q: %s", step.Name, err))
+// recordedError is what a step threw that ended badly.
+func (x *run) recordedError(step *workflow.Step) goja.Value {
+	f := step.Failure
+	if f == nil {
+		f = &workflow.Failure{Name: "Error", Message: "the step ended as " + string(step.Status)}
 	}
-	step.Status, step.Result = workflow.StatusCompleted, result
-	if err := x.clock.waiting(func() error { return x.journal.Save(x.ctx, step) }); err != nil {
-		return x.halt(err)
-	}
+	v := newError(x.vm, f.Name, f.Message)
+	x.lastFailed, x.failedStep = v, step.Name
 	return v
 }
 
-func (x *run) typeError(format string, args ...any) error {
-	ctor, ok := goja.AssertConstructor(x.vm.Get("TypeError"))
-	if !ok {
-		return fmt.Errorf(format, args...)
+// stepDone records the result of a body that returned. An error is the step's
+// failure.
+func (x *run) stepDone(step *workflow.Step, kind workflow.StepKind, v goja.Value) error {
+	if kind == workflow.StepTransaction {
+		return nil // recorded with its writes
 	}
-	obj, err := ctor(nil, x.vm.ToValue(fmt.Sprintf(format, args...)))
+	result, err := encodeResult(v)
 	if err != nil {
-		return err
+		return x.typeError("step %q: %s", step.Name, err)
 	}
-	return x.exception(obj)
+	x.complete(step, result)
+	return nil
 }
 
-// stepFailed records the failure and throws the script's own error into it.
-func (x *run) stepFailed(step *workflow.Step, err error) goja.Value {
-	var exception *goja.Exception
-	if !errors.As(err, &exception) {
-		panic(err) // an interrupt goes on up
+// complete records a result; it halts the run when that can't be stored.
+func (x *run) complete(step *workflow.Step, result json.RawMessage) {
+	step.Status, step.Result, step.Failure = workflow.StatusCompleted, result, nil
+	if err := x.save(step); err != nil {
+		x.halt(err)
 	}
-	step.Status, step.Failure = workflow.StatusFailed, failureOf(x.vm, err, x.runner.config.WorkflowsDir)
-	step.Failure.Step = step.Name
-	if err := x.clock.waiting(func() error { return x.journal.Save(x.ctx, step) }); err != nil {
-		return x.halt(err)
-	}
-	if x.execution.Mode == workflow.ModeTransaction && step.Kind == workflow.StepTransaction {
-		x.doomed = step.Failure
-	}
-	x.failed, x.failedStep = exception.Value(), step.Name
-	panic(exception.Value())
 }
 
-func (x *run) transaction(step *workflow.Step, body goja.Callable) goja.Value {
-	var v goja.Value
-	var bodyErr error
+func (x *run) typeError(format string, args ...any) error {
+	return x.exception(newError(x.vm, "TypeError", fmt.Sprintf(format, args...)))
+}
+
+// transaction runs the body in a database transaction that also stores the step.
+func (x *run) transaction(step *workflow.Step, body goja.Callable) (v goja.Value, bodyErr error) {
+	before := len(step.Logs)
 	x.clock.pause()
 	err := x.journal.Transaction(x.ctx, step, func(tx any) error {
 		x.clock.resume()
@@ -200,40 +376,56 @@ func (x *run) transaction(step *workflow.Step, body goja.Callable) goja.Value {
 				bodyErr = x.typeError("step %q: %s", step.Name, err)
 				return bodyErr
 			}
-			step.Status, step.Result = workflow.StatusCompleted, result
+			step.Status, step.Result, step.Failure = workflow.StatusCompleted, result, nil
 			return nil
 		})
 	})
 	x.clock.resume()
 	switch {
 	case err == nil:
-		return v
+		return v, nil
 	case bodyErr != nil:
-		return x.stepFailed(step, bodyErr)
+		step.Logs = step.Logs[:max(before, len(step.Logs))]
+		return nil, bodyErr
 	default:
-		return x.halt(err)
+		x.halt(err)
+		return nil, err
 	}
 }
 
 // later records a step whose body is async when its promise settles.
-func (x *run) later(step *workflow.Step, v goja.Value, p *goja.Promise) goja.Value {
-	switch p.State() {
-	case goja.PromiseStateFulfilled:
-		x.step = nil
-		x.stepDone(step, p.Result())
-		return v
-	case goja.PromiseStateRejected, goja.PromiseStatePending:
-	}
+func (x *run) later(step *workflow.Step, v goja.Value, p *goja.Promise, body goja.Callable, options stepOptions) goja.Value {
 	then, _ := goja.AssertFunction(v.ToObject(x.vm).Get("then"))
-	done := func(call goja.FunctionCall) goja.Value {
+	var settled func(err error, result goja.Value) goja.Value
+	settled = func(err error, result goja.Value) goja.Value {
 		x.step = nil
-		return x.stepDone(step, call.Argument(0))
+		if err == nil {
+			if err = x.stepDone(step, workflow.StepRun, result); err == nil {
+				return result
+			}
+		}
+		for x.failed(step, err, options) {
+			var again goja.Value
+			if again, err = x.attempt(step, workflow.StepRun, body, options); x.halted {
+				return goja.Undefined()
+			}
+			if p := promiseOf(again); err == nil && p != nil {
+				return x.later(step, again, p, body, options)
+			}
+			if err == nil {
+				return settled(nil, again)
+			}
+			x.step = nil
+		}
+		return goja.Undefined()
 	}
-	failed := func(call goja.FunctionCall) goja.Value {
-		x.step = nil
-		return x.stepFailed(step, x.exception(call.Argument(0)))
+	if p.State() == goja.PromiseStateFulfilled {
+		settled(nil, p.Result())
+		return v
 	}
-	out, err := then(v, x.vm.ToValue(done), x.vm.ToValue(failed))
+	out, err := then(v,
+		x.vm.ToValue(func(call goja.FunctionCall) goja.Value { return settled(nil, call.Argument(0)) }),
+		x.vm.ToValue(func(call goja.FunctionCall) goja.Value { return settled(x.exception(call.Argument(0)), nil) }))
 	if err != nil {
 		panic(err)
 	}

@@ -19,7 +19,7 @@ func encodeResult(v goja.Value) (json.RawMessage, error) {
 	if err := checkValue(v, "result", nil); err != nil {
 		return nil, err
 	}
-	raw, err := json.Marshal(v)
+	raw, err := Marshal(v)
 	if err != nil {
 		return nil, fmt.Errorf("result can't be stored as JSON: %w", err)
 	}
@@ -27,6 +27,15 @@ func encodeResult(v goja.Value) (json.RawMessage, error) {
 		return nil, fmt.Errorf("result is %d bytes of JSON, more than the %d allowed", len(raw), workflow.MaxResultSize)
 	}
 	return raw, nil
+}
+
+// Marshal is the JSON of a script's value. goja's own types for primitives do not
+// all have one: a string that came from Go is a struct to encoding/json.
+func Marshal(v goja.Value) (json.RawMessage, error) {
+	if _, ok := v.(*goja.Object); ok {
+		return json.Marshal(v)
+	}
+	return json.Marshal(v.Export())
 }
 
 func checkValue(v goja.Value, path string, above []*goja.Object) error {

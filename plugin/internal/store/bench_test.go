@@ -83,7 +83,7 @@ func BenchmarkLife(b *testing.B) {
 			}
 			e.Status = workflow.StatusCompleted
 			if err == nil {
-				err = s.Finish(ctx, e)
+				err = errOf(s.Finish(ctx, e))
 			}
 			if err != nil {
 				b.Error(err)

@@ -17,7 +17,7 @@ func specs() []collectionSpec {
 			name: workflowsName,
 			fields: []core.Field{
 				required("key"), text("title"), text("description"), jsonField("tags"),
-				boolean("enabled"), boolean("valid"), boolean("missing"), text("error"), hiddenJSON("problems"),
+				boolean("enabled"), boolean("paused"), boolean("valid"), boolean("missing"), text("error"), hiddenJSON("problems"),
 				oneOf("mode", modes()...), jsonField("trigger"), jsonField("rule"),
 				oneOf("source", sourceFile, "dashboard", "go"), text("file"), number("version"),
 				created(), updated(),
@@ -43,7 +43,7 @@ func specs() []collectionSpec {
 				oneOf("mode", modes()...), jsonField("trigger"), hiddenJSON("input"), jsonField("output"),
 				jsonField("error"), hiddenText("errorStack"), hiddenJSON("logs"), hiddenJSON("chain"), jsonField("messages"),
 				text("user"), text("userCollection"), text("roleName"),
-				text("parent"), text("root"), number("depth"), text("rerunOf"), number("attempt"),
+				text("parent"), text("root"), number("depth"), text("rerunOf"), hiddenText("dedupKey"), number("attempt"),
 				date("wakeAt"), date("startedAt"), date("finishedAt"), created(), updated(),
 			},
 			// This table is the hot path: every index is paid for by every
@@ -52,17 +52,34 @@ func specs() []collectionSpec {
 				{name: "idx_workflowExecutions_active", columns: "`status`, `id`", where: activeWhere},
 				{name: "idx_workflowExecutions_workflow", columns: "`workflow`, `created`"},
 				{name: "idx_workflowExecutions_user", columns: "`user`, `created`", where: "`user` != ''"},
+				{name: "idx_workflowExecutions_wake", columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
+				{name: "idx_workflowExecutions_parent", columns: "`parent`", where: "`parent` != ''"},
+				{name: "idx_workflowExecutions_dedup", columns: "`workflow`, `dedupKey`", where: "`dedupKey` != ''"},
 			},
 		},
 		{
 			name:        stepsName,
 			ofExecution: true,
 			fields: []core.Field{
-				required("name"), number("index"), number("seq"), oneOf("kind", stepKinds()...),
-				oneOf("status", statuses()...), number("attempt"), jsonField("result"), jsonField("error"), jsonField("logs"),
+				required("name"), number("index"), text("branch"), number("seq"), oneOf("kind", stepKinds()...),
+				oneOf("status", statuses()...), number("attempt"), jsonField("options"), jsonField("result"), jsonField("error"),
+				jsonField("attempts"), jsonField("logs"), jsonField("messages"), text("ref"),
 				date("wakeAt"), date("startedAt"), date("finishedAt"),
 			},
-			indexes: []indexSpec{{name: "idx_workflowSteps_use", columns: "`execution`, `name`, `index`", unique: true}},
+			indexes: []indexSpec{{name: "idx_workflowSteps_entry", columns: "`execution`, `branch`, `name`, `index`", unique: true}},
+		},
+		{
+			name:        eventsName,
+			ofExecution: true,
+			fields: []core.Field{
+				required("name"), jsonField("payload"), text("step"), hiddenText("token"),
+				text("user"), text("userCollection"), created(),
+			},
+			indexes: []indexSpec{
+				{name: "idx_workflowEvents_kept", columns: "`execution`, `name`, `id`", where: "`step` = ''"},
+				{name: "idx_workflowEvents_execution", columns: "`execution`"},
+				{name: "idx_workflowEvents_token", columns: "`token`", where: "`token` != ''", unique: true},
+			},
 		},
 		{
 			name:        tasksName,

@@ -15,13 +15,12 @@ import (
 
 // journal is what an engine needs of any store.
 type journal interface {
-	Active(ctx context.Context, after string, limit int) ([]*workflow.Execution, error)
 	Find(ctx context.Context, id string) (*workflow.Execution, error)
 	Steps(ctx context.Context, executionID string) ([]*workflow.Step, error)
 	MarkRunning(ctx context.Context, execs []*workflow.Execution) error
 	SaveStep(ctx context.Context, e *workflow.Execution, step *workflow.Step) error
 	Transaction(ctx context.Context, e *workflow.Execution, step *workflow.Step, fn func(tx core.App) error) error
-	Finish(ctx context.Context, e *workflow.Execution) error
+	Finish(ctx context.Context, e *workflow.Execution) (workflow.Ended, error)
 }
 
 var (
@@ -96,35 +95,6 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 			require.Equal(t, workflow.ModeAsync, e.Mode)
 			require.Equal(t, e.ID, e.Root)
 			require.False(t, e.Created.IsZero())
-		}},
-		{"active executions come in id order, page by page", func(t *testing.T, b bundle) {
-			first := NewID()
-			var want []string
-			execs := make([]*workflow.Execution, 9)
-			for i := range execs {
-				execs[i] = newExecution("a")
-			}
-			require.NoError(t, b.insert(execs...))
-			require.NoError(t, b.MarkRunning(ctx, execs[2:5]))
-			ended := execs[7]
-			ended.Status = workflow.StatusCompleted
-			require.NoError(t, b.Finish(ctx, ended))
-			for _, e := range execs {
-				if e != ended {
-					want = append(want, e.ID)
-				}
-			}
-			var got []string
-			for after := first; ; after = got[len(got)-1] {
-				page, err := b.Active(ctx, after, 3)
-				require.NoError(t, err)
-				if len(page) == 0 {
-					break
-				}
-				require.LessOrEqual(t, len(page), 3)
-				got = append(got, executionIDs(page)...)
-			}
-			require.Equal(t, want, got)
 		}},
 		{"marking shows the attempt once", func(t *testing.T, b bundle) {
 			e := newExecution("a")
@@ -234,7 +204,7 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 			e := newExecution("a")
 			require.NoError(t, b.insert(e))
 			e.Status = workflow.StatusCanceled
-			require.NoError(t, b.Finish(ctx, e))
+			require.NoError(t, errOf(b.Finish(ctx, e)))
 			err := b.Transaction(ctx, e, newStep("s", 0), func(tx core.App) error { return saveDemo(tx, "late") })
 			require.ErrorIs(t, err, workflow.ErrGone)
 			require.Zero(t, countDemo(t, b.app, "late"))
@@ -247,7 +217,7 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 			e.Failure = &workflow.Failure{Message: "no", Name: "Error", Step: "s", Stack: "a.js:1:1"}
 			e.Messages = []string{"hello"}
 			e.Logs = []workflow.Log{{Level: "info", Message: "m"}}
-			require.NoError(t, b.Finish(ctx, e))
+			require.NoError(t, errOf(b.Finish(ctx, e)))
 			require.False(t, e.FinishedAt.IsZero())
 			got, err := b.Find(ctx, e.ID)
 			require.NoError(t, err)
@@ -260,7 +230,7 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 
 			late := *e
 			late.Status = workflow.StatusCompleted
-			require.ErrorIs(t, b.Finish(ctx, &late), workflow.ErrGone)
+			require.ErrorIs(t, errOf(b.Finish(ctx, &late)), workflow.ErrGone)
 			require.ErrorIs(t, b.SaveStep(ctx, e, newStep("late", 0)), workflow.ErrGone)
 			require.NoError(t, b.MarkRunning(ctx, []*workflow.Execution{&late}))
 			got, err = b.Find(ctx, e.ID)
@@ -270,7 +240,7 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 		{"an unknown execution is gone", func(t *testing.T, b bundle) {
 			e := newExecution("a")
 			e.ID, e.Status = NewID(), workflow.StatusCompleted
-			require.ErrorIs(t, b.Finish(ctx, e), workflow.ErrGone)
+			require.ErrorIs(t, errOf(b.Finish(ctx, e)), workflow.ErrGone)
 			require.ErrorIs(t, b.SaveStep(ctx, e, newStep("s", 0)), workflow.ErrGone)
 			_, err := b.Find(ctx, e.ID)
 			require.Error(t, err)
@@ -278,7 +248,7 @@ func Exercise(t *testing.T, with func(test func(b bundle))) {
 		{"only an end can finish", func(t *testing.T, b bundle) {
 			e := newExecution("a")
 			require.NoError(t, b.insert(e))
-			require.ErrorContains(t, b.Finish(ctx, e), "not final")
+			require.ErrorContains(t, errOf(b.Finish(ctx, e)), "not final")
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

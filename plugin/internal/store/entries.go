@@ -11,13 +11,14 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-const entriesSQL = "SELECT w.[[key]], w.[[enabled]], w.[[missing]], w.[[problems]], w.[[file]]," +
+const entriesSQL = "SELECT w.[[key]], w.[[enabled]], w.[[paused]], w.[[missing]], w.[[problems]], w.[[file]]," +
 	" COALESCE(v.[[number]], 0) AS [[number]], COALESCE(v.[[hash]], '') AS [[hash]], COALESCE(v.[[script]], '') AS [[script]], v.[[modules]], v.[[definition]]" +
 	" FROM {{" + workflowsName + "}} w LEFT JOIN {{" + versionsName + "}} v ON v.[[workflow]] = w.[[key]] AND v.[[number]] = w.[[version]]"
 
 type entryRow struct {
 	Key        string   `db:"key"`
 	Enabled    bool     `db:"enabled"`
+	Paused     bool     `db:"paused"`
 	Missing    bool     `db:"missing"`
 	Problems   jsonText `db:"problems"`
 	File       string   `db:"file"`
@@ -61,7 +62,7 @@ func readEntries(ctx context.Context, db dbx.Builder) ([]*workflow.Entry, error)
 }
 
 func (r *entryRow) entry() *workflow.Entry {
-	e := &workflow.Entry{Enabled: r.Enabled, Missing: r.Missing}
+	e := &workflow.Entry{Enabled: r.Enabled, Paused: r.Paused, Missing: r.Missing}
 	if r.Number == 0 {
 		e.Version = workflow.Version{Workflow: r.Key, File: r.File, Definition: workflow.Definition{Key: r.Key, File: r.File}}
 		var known problems

@@ -32,7 +32,10 @@ type executionRow struct {
 	Parent         string   `db:"parent"`
 	Root           string   `db:"root"`
 	Depth          int      `db:"depth"`
+	RerunOf        string   `db:"rerunOf"`
+	DedupKey       string   `db:"dedupKey"`
 	Attempt        int      `db:"attempt"`
+	WakeAt         string   `db:"wakeAt"`
 	StartedAt      string   `db:"startedAt"`
 	FinishedAt     string   `db:"finishedAt"`
 	Created        string   `db:"created"`
@@ -41,14 +44,15 @@ type executionRow struct {
 // executionColumns are the columns of executionRow.
 const executionColumns = "id, workflow, version, status, reason, mode, \"trigger\", input, output, " +
 	"error, errorStack, logs, chain, messages, user, userCollection, roleName, " +
-	"parent, root, depth, attempt, startedAt, finishedAt, created"
+	"parent, root, depth, rerunOf, dedupKey, attempt, wakeAt, startedAt, finishedAt, created"
 
 func (r *executionRow) execution() (*workflow.Execution, error) {
 	e := &workflow.Execution{
 		ID: r.ID, Workflow: r.Workflow, Version: r.Version,
 		Status: workflow.Status(r.Status), Reason: r.Reason, Mode: workflow.Mode(r.Mode),
 		User: r.User, UserCollection: r.UserCollection, RoleName: r.RoleName,
-		Parent: r.Parent, Root: r.Root, Depth: r.Depth, Attempt: r.Attempt,
+		Parent: r.Parent, Root: r.Root, Depth: r.Depth, RerunOf: r.RerunOf, DedupKey: r.DedupKey, Attempt: r.Attempt,
+		WakeAt:    parseDate(r.WakeAt),
 		StartedAt: parseDate(r.StartedAt), FinishedAt: parseDate(r.FinishedAt), Created: parseDate(r.Created),
 		Output: r.Output.raw(),
 	}

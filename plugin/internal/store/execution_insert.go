@@ -18,7 +18,7 @@ import (
 // them.
 var (
 	newColumns   = []string{"id", "workflow", "version", "status", "mode", `"trigger"`, "input", "messages", "user", "userCollection", "roleName", "root", "created", "updated"}
-	childColumns = slices.Concat(newColumns, []string{"reason", "parent", "depth", "chain"})
+	childColumns = slices.Concat(newColumns, []string{"reason", "parent", "depth", "chain", "rerunOf", "dedupKey", "wakeAt"})
 	endedColumns = slices.Concat(childColumns, []string{"output", "error", "errorStack", "logs", "attempt", "startedAt", "finishedAt"})
 
 	insertNew   = insertStatement(newColumns, 1)
@@ -67,7 +67,7 @@ func insertAll(b *batch, execs []*workflow.Execution) error {
 
 func insertExecutions(b *batch, execs []*workflow.Execution) error {
 	child := slices.ContainsFunc(execs, func(e *workflow.Execution) bool {
-		return e.Parent != "" || e.Reason != "" || e.Depth != 0 || len(e.Chain) > 0
+		return e.Parent != "" || e.Reason != "" || e.Depth != 0 || len(e.Chain) > 0 || e.RerunOf != "" || e.DedupKey != "" || !e.WakeAt.IsZero()
 	})
 	statement, columns := insertNew, newColumns
 	if child {
@@ -160,7 +160,7 @@ func appendChild(args []any, e *workflow.Execution) ([]any, error) {
 			return nil, err
 		}
 	}
-	return append(args, e.Reason, e.Parent, e.Depth, chain), nil
+	return append(args, e.Reason, e.Parent, e.Depth, chain, e.RerunOf, e.DedupKey, formatDate(e.WakeAt)), nil
 }
 
 func appendEnded(args []any, e *workflow.Execution) ([]any, error) {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"github.com/pocketbase/dbx"
 
@@ -14,14 +16,29 @@ import (
 // statuses are literals because SQLite could not use the index otherwise.
 const activeSQL = activeBranch + `'queued' AND id > {:after} UNION ALL ` + activeBranch + `'running' AND id > {:after} ORDER BY id LIMIT {:limit}`
 
-const activeBranch = "SELECT " + executionColumns + " FROM " + executionsName + " WHERE status = "
+const activeBranch = "SELECT id, workflow FROM " + executionsName + " WHERE status = "
 
 const findSQL = "SELECT " + executionColumns + " FROM " + executionsName + " WHERE id = {:id}"
 
 // Active returns at most limit executions that are queued or running and whose
 // id comes after the given one ("" for the first page), by id.
-func (s *Store) Active(ctx context.Context, after string, limit int) ([]*workflow.Execution, error) {
-	return activeExecutions(ctx, s.app.ConcurrentDB(), after, limit)
+func (s *Store) Active(ctx context.Context, after string, limit int) ([]workflow.Waiter, error) {
+	var rows []workflow.Waiter
+	err := s.app.ConcurrentDB().NewQuery(activeSQL).WithContext(ctx).Bind(dbx.Params{"after": after, "limit": limit}).All(&rows)
+	if err != nil {
+		return nil, fmt.Errorf("read active executions: %w", err)
+	}
+	return rows, nil
+}
+
+// Load returns those of the executions that exist, in any order.
+func (s *Store) Load(ctx context.Context, ids []string) ([]*workflow.Execution, error) {
+	return loadExecutions(ctx, s.app.ConcurrentDB(), "id IN ("+placeholders(ids)+")", idParams(ids))
+}
+
+// Waiting returns the executions of a workflow that are parked.
+func (s *Store) Waiting(ctx context.Context, key string) ([]*workflow.Execution, error) {
+	return loadExecutions(ctx, s.app.ConcurrentDB(), "status = 'waiting' AND workflow = {:workflow}", dbx.Params{"workflow": key})
 }
 
 // Find returns one execution, or sql.ErrNoRows.
@@ -29,19 +46,40 @@ func (s *Store) Find(ctx context.Context, id string) (*workflow.Execution, error
 	return findExecution(ctx, s.app.ConcurrentDB(), id)
 }
 
-func activeExecutions(ctx context.Context, db dbx.Builder, after string, limit int) ([]*workflow.Execution, error) {
+func loadExecutions(ctx context.Context, db dbx.Builder, where string, params dbx.Params) ([]*workflow.Execution, error) {
 	var rows []executionRow
-	err := db.NewQuery(activeSQL).WithContext(ctx).Bind(dbx.Params{"after": after, "limit": limit}).All(&rows)
-	if err != nil {
-		return nil, fmt.Errorf("read active executions: %w", err)
+	if err := db.NewQuery("SELECT " + executionColumns + " FROM " + executionsName + " WHERE " + where).WithContext(ctx).Bind(params).All(&rows); err != nil {
+		return nil, fmt.Errorf("read executions: %w", err)
 	}
+	return toExecutions(rows)
+}
+
+func toExecutions(rows []executionRow) ([]*workflow.Execution, error) {
 	execs := make([]*workflow.Execution, len(rows))
 	for i := range rows {
+		var err error
 		if execs[i], err = rows[i].execution(); err != nil {
 			return nil, fmt.Errorf("read execution %s: %w", rows[i].ID, err)
 		}
 	}
 	return execs, nil
+}
+
+// placeholders and idParams name each of some ids in a query.
+func placeholders(ids []string) string {
+	names := make([]string, len(ids))
+	for i := range ids {
+		names[i] = "{:id" + strconv.Itoa(i) + "}"
+	}
+	return strings.Join(names, ",")
+}
+
+func idParams(ids []string) dbx.Params {
+	params := make(dbx.Params, len(ids))
+	for i, id := range ids {
+		params["id"+strconv.Itoa(i)] = id
+	}
+	return params
 }
 
 func findExecution(ctx context.Context, db dbx.Builder, id string) (*workflow.Execution, error) {

@@ -33,6 +33,38 @@ func TestActive_UsesThePartialIndex(t *testing.T) {
 	require.NotContains(t, all, "TEMP B-TREE", "pages come in order without sorting the backlog")
 }
 
+func TestActive_PageByPage(t *testing.T) {
+	t.Parallel()
+	app, s := newStarted(t)
+	ctx := context.Background()
+	var want []string
+	execs := make([]*workflow.Execution, 9)
+	for i := range execs {
+		execs[i] = newExecution("a")
+	}
+	insert(t, app, s, execs...)
+	require.NoError(t, s.MarkRunning(ctx, execs[2:5]))
+	ended := execs[7]
+	ended.Status = workflow.StatusCompleted
+	require.NoError(t, errOf(s.Finish(ctx, ended)))
+	for _, e := range execs {
+		if e != ended {
+			want = append(want, e.ID)
+		}
+	}
+	var got []string
+	for after := ""; ; after = got[len(got)-1] {
+		page, err := s.Active(ctx, after, 3)
+		require.NoError(t, err)
+		if len(page) == 0 {
+			break
+		}
+		require.LessOrEqual(t, len(page), 3)
+		got = append(got, waiterIDs(page)...)
+	}
+	require.Equal(t, want, got, "in id order")
+}
+
 func TestInsert_RollsBackWithItsTransaction(t *testing.T) {
 	t.Parallel()
 	app, s := newStarted(t)
@@ -57,7 +89,7 @@ func TestInsert_MoreThanOneStatement(t *testing.T) {
 	insert(t, app, s, execs...)
 	active, err := s.Active(context.Background(), "", len(execs)+1)
 	require.NoError(t, err)
-	require.Equal(t, executionIDs(execs), executionIDs(active))
+	require.Equal(t, executionIDs(execs), waiterIDs(active))
 	require.NoError(t, s.Insert(app))
 }
 
@@ -88,7 +120,7 @@ func TestRows_ArePocketBaseRecords(t *testing.T) {
 	insert(t, app, s, e)
 	require.NoError(t, s.SaveStep(ctx, e, newStep("s", 0)))
 	e.Status, e.Output = workflow.StatusCompleted, json.RawMessage(`"text"`)
-	require.NoError(t, s.Finish(ctx, e))
+	require.NoError(t, errOf(s.Finish(ctx, e)))
 	for _, name := range []string{executionsName, stepsName} {
 		records, err := app.FindAllRecords(name)
 		require.NoError(t, err)

@@ -14,7 +14,7 @@ var (
 	markRunning = newStatement("UPDATE " + executionsName + " SET status='running', startedAt=?, attempt=?, updated=?" +
 		" WHERE id=? AND status IN (" + activeStatuses + ")")
 	finish = newStatement("UPDATE " + executionsName + " SET status=?, reason=?, messages=?, output=?, error=?, errorStack=?," +
-		" logs=?, attempt=?, startedAt=?, finishedAt=?, updated=?" +
+		" logs=?, attempt=?, startedAt=?, finishedAt=?, updated=?, wakeAt=''" +
 		" WHERE id=? AND status IN (" + activeStatuses + ")")
 )
 
@@ -84,15 +84,17 @@ func (m marks) ids() []string {
 }
 
 // Finish stores how an execution ended: status, reason, output, failure,
-// messages, logs, attempt and times (FinishedAt is now when empty). Errors: a
-// status that is not final; workflow.ErrGone when the row was deleted or has a
-// final status already, which then stays.
-func (s *Store) Finish(ctx context.Context, e *workflow.Execution) error {
+// messages, logs, attempt and times (FinishedAt is now when empty). In the same
+// commit it queues a parent that waits for it, and cancels children that it
+// waited for. Errors: a status that is not final; workflow.ErrGone when the row
+// was deleted or has a final status already, which then stays.
+func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.Ended, error) {
 	args, err := finishArgs(e)
 	var rows int64
+	var ended workflow.Ended
 	if err == nil {
 		err = s.write(ctx, func(b *batch) (err error) {
-			rows, err = b.exec(finish, args...)
+			ended, rows, err = finishExecution(b, e, args)
 			return err
 		})
 	}
@@ -100,10 +102,26 @@ func (s *Store) Finish(ctx context.Context, e *workflow.Execution) error {
 		err = workflow.ErrGone
 	}
 	if err != nil {
-		return fmt.Errorf("finish execution %s as %s: %w", e.ID, e.Status, err)
+		return workflow.Ended{}, fmt.Errorf("finish execution %s as %s: %w", e.ID, e.Status, err)
 	}
 	s.Notify("update", e.ID)
-	return nil
+	s.Notify("update", ended.Canceled.IDs...)
+	return ended, nil
+}
+
+func finishExecution(b *batch, e *workflow.Execution, args []any) (ended workflow.Ended, rows int64, err error) {
+	if rows, err = b.exec(finish, args...); err != nil || rows == 0 {
+		return ended, rows, err
+	}
+	if e.Cause.Wait {
+		if ended.Woken, err = wakeParent(b, e.Parent); err != nil {
+			return ended, rows, err
+		}
+	}
+	if e.Invoked {
+		ended.Canceled, err = cancelChildren(b, e.ID)
+	}
+	return ended, rows, err
 }
 
 func finishArgs(e *workflow.Execution) ([]any, error) {

@@ -15,11 +15,11 @@ const guardPriority = -10000
 
 // BindGuards keeps superusers, the only ones whom the rules let write, from
 // breaking a journal through the records API or the dashboard: of a workflow
-// they may change the switch "enabled" and delete it when its file is gone;
+// they may change the switches "enabled" and "paused", and delete it when its file is gone;
 // executions they may delete once these have ended; all else is refused with
 // 400. What the app itself writes does not pass here.
 func BindGuards(app core.App) {
-	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName}
+	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName}
 	guard(app.OnRecordCreateRequest(names...), guardCreate)
 	guard(app.OnRecordUpdateRequest(names...), guardUpdate)
 	guard(app.OnRecordDeleteRequest(names...), guardDelete)
@@ -37,6 +37,7 @@ var nouns = map[string]string{
 	executionsName: "Executions",
 	stepsName:      "Steps",
 	tasksName:      "Tasks",
+	eventsName:     "Events",
 }
 
 func guardCreate(e *core.RecordRequestEvent) error {
@@ -72,7 +73,7 @@ func guardDelete(e *core.RecordRequestEvent) error {
 	case versionsName:
 		return e.BadRequestError("Workflow versions can't be deleted: executions are pinned to them.", nil)
 	default:
-		return e.BadRequestError("Steps and tasks are deleted with their execution.", nil)
+		return e.BadRequestError("Steps, tasks and events are deleted with their execution.", nil)
 	}
 }
 
@@ -83,13 +84,13 @@ func guardWorkflowUpdate(e *core.RecordRequestEvent) error {
 	errs := validation.Errors{}
 	for _, field := range e.Record.Collection().Fields {
 		name := field.GetName()
-		if name == "enabled" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
+		if name == "enabled" || name == "paused" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
 			continue
 		}
-		errs[name] = validation.NewError("validation_read_only", fmt.Sprintf("The field %q comes from the workflow's file; only \"enabled\" can be changed.", name))
+		errs[name] = validation.NewError("validation_read_only", fmt.Sprintf("The field %q comes from the workflow's file; only \"enabled\" and \"paused\" can be changed.", name))
 	}
 	if len(errs) > 0 {
-		return e.BadRequestError("Only the switch \"enabled\" of a workflow can be changed.", errs)
+		return e.BadRequestError("Only the switches \"enabled\" and \"paused\" of a workflow can be changed.", errs)
 	}
 	return e.Next()
 }

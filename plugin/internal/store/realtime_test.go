@@ -88,7 +88,7 @@ func TestRealtime_Progress(t *testing.T) {
 
 	e.Status = workflow.StatusError
 	e.Failure = &workflow.Failure{Message: "no", Stack: "secret"}
-	require.NoError(t, s.Finish(ctx, e))
+	require.NoError(t, errOf(s.Finish(ctx, e)))
 	m = next(t, mine)
 	require.Equal(t, "error", m.Record["status"])
 	require.Equal(t, map[string]any{"message": "no"}, m.Record["error"])
@@ -144,7 +144,7 @@ func TestRealtime_OrderPerExecution(t *testing.T) {
 		insert(t, app, s, e)
 		require.NoError(t, s.SaveStep(ctx, e, newStep("s", 0)))
 		e.Status = workflow.StatusCompleted
-		require.NoError(t, s.Finish(ctx, e))
+		require.NoError(t, errOf(s.Finish(ctx, e)))
 	}
 	last, ended := map[any]int{}, 0
 	rank := map[any]int{"queued": 1, "running": 2, "completed": 3}

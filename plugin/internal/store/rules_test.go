@@ -50,7 +50,7 @@ func newFixture(t testing.TB) apiFixture {
 	ended.Status, ended.Messages = workflow.StatusError, []string{"told to the user"}
 	ended.Failure = &workflow.Failure{Message: "went wrong", Stack: "secret stack"}
 	ended.Logs = []workflow.Log{{Level: "info", Message: "secret log"}}
-	require.NoError(t, s.Finish(ctx, ended))
+	require.NoError(t, errOf(s.Finish(ctx, ended)))
 	f.ended, f.queued, f.step = ended.ID, queued.ID, step.ID
 
 	_, err = s.SyncDefinitions(ctx, []workflow.Version{newVersion("a", "1"), newVersion("b", "1")}, nil)

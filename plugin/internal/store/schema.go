@@ -13,6 +13,7 @@ const (
 	executionsName = "_workflowExecutions"
 	stepsName      = "_workflowSteps"
 	tasksName      = "_workflowTasks"
+	eventsName     = "_workflowEvents"
 )
 
 // The largest values that PocketBase's own validation lets through. Scripts
@@ -109,5 +110,9 @@ func modes() []string {
 }
 
 func stepKinds() []string {
-	return []string{"run", "transaction", "sleep", "sleepUntil", "waitForEvent", "invoke", "task", "parallel", "map"}
+	names := []string{"task"}
+	for _, k := range workflow.StepKinds {
+		names = append(names, string(k))
+	}
+	return names
 }

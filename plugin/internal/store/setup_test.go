@@ -68,3 +68,14 @@ const (
 	waitFor = 10 * time.Second
 	tick    = 2 * time.Millisecond
 )
+
+// errOf is the error of a call that returns more.
+func errOf[T any](_ T, err error) error { return err }
+
+func waiterIDs(waiters []workflow.Waiter) []string {
+	ids := make([]string, len(waiters))
+	for i, w := range waiters {
+		ids[i] = w.ID
+	}
+	return ids
+}

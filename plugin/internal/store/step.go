@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/pocketbase/dbx"
@@ -17,26 +19,42 @@ import (
 const finalStatuses = `'completed','failed','error','aborted','canceled','rejected'`
 
 // saveStep writes nothing when the execution is gone or has ended, and never
-// replaces a step that has a final status.
-var saveStep = newStatement("INSERT INTO " + stepsName + " (id,execution,name,\"index\",seq,kind,status,attempt," +
-	"result,error,logs,startedAt,finishedAt)" +
-	" SELECT ?,?,?,?,?,?,?,?,?,?,?,?,?" +
-	" WHERE EXISTS (SELECT 1 FROM " + executionsName + " WHERE id=? AND status IN (" + activeStatuses + "))" +
-	" ON CONFLICT (execution,name,\"index\") DO UPDATE SET seq=excluded.seq, kind=excluded.kind," +
-	" status=excluded.status, attempt=excluded.attempt, result=excluded.result, error=excluded.error," +
-	" logs=excluded.logs, startedAt=excluded.startedAt, finishedAt=excluded.finishedAt" +
-	" WHERE status NOT IN (" + finalStatuses + ")")
+// replaces a step that has a final status. What most steps do not have is left
+// out for them: SQLite is quicker with the shorter statement.
+var (
+	plainColumns = []string{
+		"id", "execution", "branch", "name", "\"index\"", "seq", "kind", "status", "attempt", "result", "error", "logs", "startedAt", "finishedAt",
+	}
+	fullColumns = slices.Concat(plainColumns, []string{"options", "attempts", "messages", "ref", "wakeAt"})
 
-const (
-	stepColumns = "id,execution,name,\"index\",seq,kind,status,attempt,result,error,logs,startedAt,finishedAt"
-	stepsSQL    = "SELECT " + stepColumns + " FROM " + stepsName + " WHERE execution = {:execution} ORDER BY seq"
-	stepSQL     = "SELECT " + stepColumns + " FROM " + stepsName + " WHERE execution = {:execution} AND name = {:name} AND \"index\" = {:index}"
+	saveStep     = stepStatement(plainColumns, ", wakeAt=''")
+	saveFullStep = stepStatement(fullColumns, "")
+)
+
+func stepStatement(columns []string, also string) *statement {
+	var updates []string
+	for _, c := range columns[5:] {
+		updates = append(updates, c+"=excluded."+c)
+	}
+	return newStatement("INSERT INTO " + stepsName + " (" + strings.Join(columns, ",") + ")" +
+		" SELECT ?" + strings.Repeat(",?", len(columns)-1) +
+		" WHERE EXISTS (SELECT 1 FROM " + executionsName + " WHERE id=? AND status IN (" + activeStatuses + "))" +
+		" ON CONFLICT (execution,branch,name,\"index\") DO UPDATE SET " + strings.Join(updates, ", ") + also +
+		" WHERE status NOT IN (" + finalStatuses + ")")
+}
+
+var (
+	stepColumns = strings.Join(fullColumns, ",")
+	stepsSQL    = "SELECT " + stepColumns + " FROM " + stepsName + " WHERE execution = {:execution} ORDER BY branch, seq"
+	stepSQL     = "SELECT " + stepColumns + " FROM " + stepsName +
+		" WHERE execution = {:execution} AND branch = {:branch} AND name = {:name} AND \"index\" = {:index}"
 )
 
 // stepRow is a step as its columns hold it.
 type stepRow struct {
 	ID         string   `db:"id"`
 	Execution  string   `db:"execution"`
+	Branch     string   `db:"branch"`
 	Name       string   `db:"name"`
 	Index      int      `db:"index"`
 	Seq        int      `db:"seq"`
@@ -46,6 +64,11 @@ type stepRow struct {
 	Result     jsonText `db:"result"`
 	Error      jsonText `db:"error"`
 	Logs       jsonText `db:"logs"`
+	Options    jsonText `db:"options"`
+	Attempts   jsonText `db:"attempts"`
+	Messages   jsonText `db:"messages"`
+	Ref        string   `db:"ref"`
+	WakeAt     string   `db:"wakeAt"`
 	StartedAt  string   `db:"startedAt"`
 	FinishedAt string   `db:"finishedAt"`
 }
@@ -53,11 +76,17 @@ type stepRow struct {
 func (r *stepRow) step() (*workflow.Step, error) {
 	step := &workflow.Step{
 		ID: r.ID, Execution: r.Execution, Name: r.Name, Index: r.Index, Seq: r.Seq,
-		Kind: workflow.StepKind(r.Kind), Status: workflow.Status(r.Status), Attempt: r.Attempt,
-		Result: r.Result.raw(), StartedAt: parseDate(r.StartedAt), FinishedAt: parseDate(r.FinishedAt),
+		Branch: r.Branch, Kind: workflow.StepKind(r.Kind), Status: workflow.Status(r.Status), Attempt: r.Attempt,
+		Result: r.Result.raw(), Options: r.Options.raw(), Ref: r.Ref,
+		WakeAt: parseDate(r.WakeAt), StartedAt: parseDate(r.StartedAt), FinishedAt: parseDate(r.FinishedAt),
 	}
-	if err := errors.Join(r.Error.decode(&step.Failure), r.Logs.decode(&step.Logs)); err != nil {
-		return nil, err
+	for _, c := range []struct {
+		column jsonText
+		into   any
+	}{{r.Error, &step.Failure}, {r.Logs, &step.Logs}, {r.Attempts, &step.Attempts}, {r.Messages, &step.Messages}} {
+		if err := c.column.decode(c.into); err != nil {
+			return nil, err
+		}
 	}
 	return step, nil
 }
@@ -148,6 +177,8 @@ func (s *Store) runStep(tx core.App, e *workflow.Execution, step *workflow.Step,
 
 // stepWrite is one step on its way into the database.
 type stepWrite struct {
+	statement *statement
+
 	args  []any
 	marks marks
 	same  stepIdentity
@@ -157,9 +188,9 @@ type stepWrite struct {
 }
 
 type stepIdentity struct {
-	execution, name, status string
-	index                   int
-	result                  json.RawMessage
+	execution, branch, name, status string
+	index                           int
+	result                          json.RawMessage
 }
 
 func newStepWrite(e *workflow.Execution, step *workflow.Step) (*stepWrite, error) {
@@ -176,19 +207,39 @@ func newStepWrite(e *workflow.Execution, step *workflow.Step) (*stepWrite, error
 	if err := errors.Join(err1, err2); err != nil {
 		return nil, err
 	}
-	return &stepWrite{
+	w := &stepWrite{
+		statement: saveStep,
 		args: []any{
-			step.ID, e.ID, step.Name, step.Index, step.Seq, string(step.Kind), string(step.Status), step.Attempt,
-			rawColumn(step.Result), failure, logs, formatDate(step.StartedAt), formatDate(step.FinishedAt), e.ID,
+			step.ID, e.ID, step.Branch, step.Name, step.Index, step.Seq, string(step.Kind), string(step.Status), step.Attempt,
+			rawColumn(step.Result), failure, logs, formatDate(step.StartedAt), formatDate(step.FinishedAt),
 		},
 		marks: newMarks([]*workflow.Execution{e}),
-		same:  stepIdentity{e.ID, step.Name, string(step.Status), step.Index, step.Result},
-	}, nil
+		same:  stepIdentity{e.ID, step.Branch, step.Name, string(step.Status), step.Index, step.Result},
+	}
+	if len(step.Options) > 0 || len(step.Attempts) > 0 || len(step.Messages) > 0 || step.Ref != "" || !step.WakeAt.IsZero() {
+		attempts, err1 := columnOrNull(step.Attempts)
+		messages, err2 := columnOrNull(step.Messages)
+		if err := errors.Join(err1, err2); err != nil {
+			return nil, err
+		}
+		w.statement = saveFullStep
+		w.args = append(w.args, rawColumn(step.Options), attempts, messages, step.Ref, formatDate(step.WakeAt))
+	}
+	w.args = append(w.args, e.ID)
+	return w, nil
+}
+
+// columnOrNull is column, and NULL for an empty list.
+func columnOrNull[T any](list []T) (any, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	return column(list)
 }
 
 func (w *stepWrite) run(b *batch) error {
 	w.stored, w.known = false, nil // a batch that failed runs again
-	rows, err := b.exec(saveStep, w.args...)
+	rows, err := b.exec(w.statement, w.args...)
 	if err != nil {
 		return err
 	}
@@ -202,7 +253,7 @@ func (w *stepWrite) run(b *batch) error {
 // look finds out why nothing was written.
 func (w *stepWrite) look(db dbx.Builder) error {
 	var row stepRow
-	err := db.NewQuery(stepSQL).Bind(dbx.Params{"execution": w.same.execution, "name": w.same.name, "index": w.same.index}).One(&row)
+	err := db.NewQuery(stepSQL).Bind(dbx.Params{"execution": w.same.execution, "branch": w.same.branch, "name": w.same.name, "index": w.same.index}).One(&row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}

@@ -19,11 +19,6 @@ type TxStore struct {
 
 func (t *TxStore) batch() *batch { return t.store.prepared.batch(t.store.app, t.app) }
 
-// Active is Store.Active, and sees what the transaction wrote.
-func (t *TxStore) Active(ctx context.Context, after string, limit int) ([]*workflow.Execution, error) {
-	return activeExecutions(ctx, t.app.NonconcurrentDB(), after, limit)
-}
-
 // Find is Store.Find, and sees what the transaction wrote.
 func (t *TxStore) Find(ctx context.Context, id string) (*workflow.Execution, error) {
 	return findExecution(ctx, t.app.NonconcurrentDB(), id)
@@ -95,23 +90,6 @@ func (t *TxStore) Transaction(ctx context.Context, e *workflow.Execution, step *
 	return nil
 }
 
-// Finish is Store.Finish.
-func (t *TxStore) Finish(_ context.Context, e *workflow.Execution) error {
-	args, err := finishArgs(e)
-	var rows int64
-	if err == nil {
-		rows, err = t.batch().exec(finish, args...)
-	}
-	if err == nil && rows == 0 {
-		err = workflow.ErrGone
-	}
-	if err != nil {
-		return fmt.Errorf("finish execution %s as %s: %w", e.ID, e.Status, err)
-	}
-	t.store.notifyAfter(t.app, "update", e.ID)
-	return nil
-}
-
 func (t *TxStore) marked(w *stepWrite) {
 	w.marks.done()
 	if len(w.marks) > 0 {
@@ -122,4 +100,22 @@ func (t *TxStore) marked(w *stepWrite) {
 func (t *TxStore) execute(sql string) error {
 	_, err := t.app.NonconcurrentDB().NewQuery(sql).Execute()
 	return err
+}
+
+// Finish is Store.Finish.
+func (t *TxStore) Finish(_ context.Context, e *workflow.Execution) (workflow.Ended, error) {
+	args, err := finishArgs(e)
+	var rows int64
+	var ended workflow.Ended
+	if err == nil {
+		ended, rows, err = finishExecution(t.batch(), e, args)
+	}
+	if err == nil && rows == 0 {
+		err = workflow.ErrGone
+	}
+	if err != nil {
+		return workflow.Ended{}, fmt.Errorf("finish execution %s as %s: %w", e.ID, e.Status, err)
+	}
+	t.store.notifyAfter(t.app, "update", e.ID)
+	return ended, nil
 }

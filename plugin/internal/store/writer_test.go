@@ -207,5 +207,5 @@ func runOne(ctx context.Context, app core.App, s *Store, steps int) error {
 		return err
 	}
 	e.Status = workflow.StatusCompleted
-	return s.Finish(ctx, e)
+	return errOf(s.Finish(ctx, e))
 }

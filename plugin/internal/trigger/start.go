@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -13,8 +14,10 @@ import (
 // ErrNotStarted wraps every reason why Start did not start a workflow.
 var ErrNotStarted = errors.New("workflow not started")
 
-// StartOptions say on whose behalf Start starts a workflow.
+// StartOptions say how and on whose behalf Start starts a workflow.
 type StartOptions struct {
+	// After is when the execution begins at the earliest; zero for now.
+	After time.Time
 	// User is ctx.user; nil for none.
 	User *core.Record
 	// RoleName is ctx.roleName.
@@ -27,18 +30,16 @@ type StartOptions struct {
 // and returns the execution's id. With app a transaction's app the execution is
 // part of it.
 func (t *Trigger) Start(app core.App, key string, target any, options StartOptions) (string, error) {
-	entry := t.config.Catalog().Find(key)
-	switch {
-	case entry == nil || entry.Missing:
-		return "", fmt.Errorf("%w: there is no workflow %q", ErrNotStarted, key)
-	case !entry.Usable():
-		return "", fmt.Errorf("%w: workflow %q is invalid: %w", ErrNotStarted, key, entry.Problem)
-	case !entry.Enabled:
-		return "", fmt.Errorf("%w: workflow %q is disabled", ErrNotStarted, key)
+	entry, err := t.startable(key)
+	if err != nil {
+		return "", err
 	}
 	e, err := t.started(app, entry, target, options)
 	if err != nil {
 		return "", err
+	}
+	if options.After.After(time.Now()) {
+		e.Status, e.WakeAt = workflow.StatusWaiting, options.After
 	}
 	if err := t.config.Executions.Insert(app, e); err != nil {
 		return "", fmt.Errorf("start workflow %q: %w", key, err)
@@ -54,6 +55,37 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 		t.config.Executions.Start(e)
 	}
 	return e.ID, nil
+}
+
+// startable finds a workflow that may start now.
+func (t *Trigger) startable(key string) (*workflow.Entry, error) {
+	entry := t.config.Catalog().Find(key)
+	switch {
+	case entry == nil || entry.Missing:
+		return nil, fmt.Errorf("%w: there is no workflow %q", ErrNotStarted, key)
+	case !entry.Usable():
+		return nil, fmt.Errorf("%w: workflow %q is invalid: %w", ErrNotStarted, key, entry.Problem)
+	case !entry.Enabled:
+		return nil, fmt.Errorf("%w: workflow %q is disabled", ErrNotStarted, key)
+	default:
+		return entry, nil
+	}
+}
+
+// Child makes an execution of the workflow key that step of parent invokes: on
+// behalf of the parent's user, in its chain.
+func (t *Trigger) Child(app core.App, parent *workflow.Execution, step *workflow.Step, key string, data json.RawMessage, wait bool) (*workflow.Execution, error) {
+	entry, err := t.startable(key)
+	if err != nil {
+		return nil, err
+	}
+	e, err := t.started(app, entry, data, StartOptions{RoleName: parent.RoleName, Parent: parent})
+	if err != nil {
+		return nil, err
+	}
+	e.Cause = workflow.Cause{Type: workflow.TriggerInvoke, Step: step.Name, Wait: wait}
+	e.User, e.UserCollection, e.Input.User = parent.User, parent.UserCollection, parent.Input.User
+	return e, nil
 }
 
 func (t *Trigger) started(app core.App, entry *workflow.Entry, target any, options StartOptions) (*workflow.Execution, error) {

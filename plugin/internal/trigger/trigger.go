@@ -18,6 +18,10 @@ type Executions interface {
 	Insert(app core.App, execs ...*workflow.Execution) error
 	// Start hands committed asynchronous executions to the engine.
 	Start(execs ...*workflow.Execution)
+	// Reserve keeps executions that are about to commit for calls of Run. Free
+	// ends that for those that are not to be run.
+	Reserve(execs ...*workflow.Execution)
+	Free(execs ...*workflow.Execution)
 	// Run runs a committed execution and returns its end; the error is ctx's,
 	// the execution then goes on.
 	Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error)

@@ -72,6 +72,11 @@ type writing struct {
 // completed is called when the transaction has ended either way. It never
 // returns an error: the row would stay while the caller is told otherwise.
 func (w *writing) completed(txErr error) error {
+	if txErr != nil {
+		for _, l := range w.chain {
+			w.trigger.config.Executions.Free(l.execution)
+		}
+	}
 	switch {
 	case txErr == nil:
 		if w.plan.session != nil {
@@ -216,6 +221,7 @@ func (w *writing) store() error {
 		switch e.Mode {
 		case workflow.ModeSync:
 			w.chain = append(w.chain, link{w.plan.index, e.Workflow, f.candidate.named, e})
+			w.trigger.config.Executions.Reserve(e)
 		case workflow.ModeAsync:
 			w.async = append(w.async, e)
 		case workflow.ModeTransaction:

@@ -6,6 +6,8 @@ type Entry struct {
 	// For an entry that never loaded it holds the key only.
 	Version Version
 	Enabled bool
+	// Paused workflows are triggered as always; their executions wait.
+	Paused bool
 	// Problem is why the workflow can't run, or nil.
 	Problem *Problem
 	// Missing workflows are stored but their file is gone.
@@ -65,6 +67,33 @@ func (c *Catalog) Globals(collection string, action Action) []*Entry {
 		return nil
 	}
 	return c.globals[globalKey{collection, action}]
+}
+
+// Paused reports whether the executions of a workflow have to wait.
+func (c *Catalog) Paused(key string) bool {
+	e := c.Find(key)
+	return e != nil && e.Paused
+}
+
+// Priority is the workflow's, 0 for an unknown one.
+func (c *Catalog) Priority(key string) int {
+	if e := c.Find(key); e != nil {
+		return e.Version.Definition.Priority
+	}
+	return 0
+}
+
+// Limited lists the workflows with a concurrency limit.
+func (c *Catalog) Limited() []string {
+	var keys []string
+	if c != nil {
+		for key, e := range c.entries {
+			if e.Version.Definition.Concurrency.Limit > 0 {
+				keys = append(keys, key)
+			}
+		}
+	}
+	return keys
 }
 
 // Len counts the known workflows.

@@ -31,6 +31,8 @@ const (
 	TriggerAction TriggerType = "action"
 	// TriggerManual marks executions started by $workflows.trigger or Go code.
 	TriggerManual TriggerType = "manual"
+	// TriggerInvoke marks executions started by a step of another one.
+	TriggerInvoke TriggerType = "invoke"
 )
 
 // Action is the kind of record write a trigger listens to.
@@ -100,6 +102,13 @@ type Definition struct {
 	// AllowReentry lets the workflow start again for a target that is already
 	// in its chain.
 	AllowReentry bool `json:"allowReentry,omitempty"`
+	// Retries is the policy of steps that have none of their own.
+	Retries     Retries     `json:"retries,omitzero"`
+	Concurrency Concurrency `json:"concurrency,omitzero"`
+	Dedup       Dedup       `json:"dedup,omitzero"`
+	// Priority decides which waiting workflow runs first: higher ones do, from
+	// -100 to 100. Defaults to 0.
+	Priority int `json:"priority,omitempty"`
 
 	// File and Line are where the workflow(...) call stands.
 	File string `json:"file"`

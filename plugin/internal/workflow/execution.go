@@ -18,6 +18,10 @@ type Cause struct {
 	Path       string      `json:"path,omitempty"`
 	// Request is "METHOD /path" without the query, or "".
 	Request string `json:"request,omitempty"`
+	// Step is the step of the parent that invoked it.
+	Step string `json:"step,omitempty"`
+	// Wait is true when that step waits for its end.
+	Wait bool `json:"wait,omitempty"`
 }
 
 // Input is what a handler sees in ctx. It is stored once and never changes.
@@ -68,8 +72,16 @@ type Execution struct {
 	// Chain holds the ancestors, oldest first.
 	Chain []Link
 
+	// RerunOf is the execution that this one does again.
+	RerunOf string
+	// DedupKey keeps a second execution of the workflow from starting while this
+	// one has not ended.
+	DedupKey string
+
 	// Attempt counts from 1 the times a worker took the execution up.
-	Attempt    int
+	Attempt int
+	// WakeAt is when a waiting execution goes on at the latest.
+	WakeAt     time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time
 	Created    time.Time
@@ -79,6 +91,8 @@ type Execution struct {
 	Marked bool
 	// Stored is set by the engine when an earlier run may have left a journal.
 	Stored bool
+	// Invoked is set when a step of the execution has started another one.
+	Invoked bool
 }
 
 // Link returns the execution's own link, to be appended to its chain by

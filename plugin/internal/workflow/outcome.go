@@ -4,8 +4,9 @@ import "encoding/json"
 
 // Outcome is how one run of a handler ended.
 type Outcome struct {
-	// Status is a final status, or StatusQueued when the run was interrupted
-	// from outside (shutdown) and has to be taken up again later.
+	// Status is a final status, StatusWaiting when the run has parked, or
+	// StatusQueued when it was interrupted from outside (shutdown) and has to be
+	// taken up again later.
 	Status   Status
 	Reason   string
 	Output   json.RawMessage
@@ -15,6 +16,8 @@ type Outcome struct {
 	// Ended is true when the script called ctx.end(): a chain of sync
 	// workflows stops there with success.
 	Ended bool
+	// Park is what a waiting execution waits for.
+	Park Park
 }
 
 // Apply copies the outcome into e.

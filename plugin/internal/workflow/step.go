@@ -16,7 +16,28 @@ const (
 	StepRun StepKind = "run"
 	// StepTransaction commits a function's writes with its result: exactly once.
 	StepTransaction StepKind = "transaction"
+	// StepSleep waits for a duration.
+	StepSleep StepKind = "sleep"
+	// StepSleepUntil waits for a point in time.
+	StepSleepUntil StepKind = "sleepUntil"
+	// StepWaitForEvent waits for something that is sent to the execution.
+	StepWaitForEvent StepKind = "waitForEvent"
+	// StepEventURL makes a URL by which an event can be sent once.
+	StepEventURL StepKind = "eventUrl"
+	// StepInvoke starts another workflow and may wait for its end.
+	StepInvoke StepKind = "invoke"
+	// StepParallel runs named functions side by side.
+	StepParallel StepKind = "parallel"
+	// StepMap runs a function for every item of a list, side by side.
+	StepMap StepKind = "map"
+	// StepBranch is one function of a parallel or map step.
+	StepBranch StepKind = "branch"
 )
+
+// StepKinds lists every kind.
+var StepKinds = []StepKind{
+	StepRun, StepTransaction, StepSleep, StepSleepUntil, StepWaitForEvent, StepEventURL, StepInvoke, StepParallel, StepMap, StepBranch,
+}
 
 // Step is one journal entry of an execution.
 type Step struct {
@@ -25,14 +46,36 @@ type Step struct {
 	Name      string
 	// Index is the n-th use of Name in the execution, from 0.
 	Index int
-	// Seq is the position among all steps of the execution, from 0.
-	Seq        int
-	Kind       StepKind
-	Status     Status
-	Attempt    int
-	Result     json.RawMessage
-	Failure    *Failure
-	Logs       []Log
+	// Branch is the branch the step stands in, "" outside of any: hops
+	// "seq:key" from the outermost parallel step inwards, joined with "/".
+	Branch string
+	// Seq is the position among the steps of its branch, from 0.
+	Seq     int
+	Kind    StepKind
+	Status  Status
+	Attempt int
+	Result  json.RawMessage
+	Failure *Failure
+	Logs    []Log
+	// Messages are what its body said with ctx.respond.
+	Messages []string
+	// Options are what the script asked for, as JSON.
+	Options json.RawMessage
+	// Attempts are the failed attempts before the present one.
+	Attempts []Attempt
+	// Ref is what a waiting step waits for: the name of an event, or the id of a
+	// child.
+	Ref string
+	// WakeAt is when a waiting step goes on at the latest.
+	WakeAt     time.Time
 	StartedAt  time.Time
 	FinishedAt time.Time
+}
+
+// Attempt is one failed attempt of a step.
+type Attempt struct {
+	Number     int       `json:"number"`
+	Failure    *Failure  `json:"error"`
+	StartedAt  time.Time `json:"startedAt"`
+	FinishedAt time.Time `json:"finishedAt"`
 }

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/pocketbase/pocketbase/apis"
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tools/hook"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// Service is what the routes ask of the plugin.
+type Service interface {
+	// Find reads one execution, or sql.ErrNoRows.
+	Find(ctx context.Context, id string) (*workflow.Execution, error)
+	// Cancel ends executions and the children that they wait for, and returns the
+	// ids of those that this ended.
+	Cancel(ctx context.Context, ids []string) ([]string, error)
+	// Rerun starts an execution that does another one again.
+	Rerun(ctx context.Context, id string, from workflow.RerunFrom) (string, error)
+	// Send sends an event; workflow.ErrGone when the execution has ended,
+	// workflow.ErrTokenUsed when its URL was used.
+	Send(ctx context.Context, v *workflow.Event) error
+	// SetPaused stops or resumes the queue of a workflow; sql.ErrNoRows for an
+	// unknown key.
+	SetPaused(ctx context.Context, key string, paused bool) error
+}
+
+// ErrRefused wraps reasons that are the caller's to deal with: they are answered
+// with 400.
+var ErrRefused = errors.New("refused")
+
+// API is the routes of one app.
+type API struct {
+	app     core.App
+	service Service
+}
+
+// New makes the routes; Bind adds them to a server.
+func New(app core.App, service Service) *API { return &API{app: app, service: service} }
+
+// maxBody is the largest body of a route, in bytes.
+const maxBody = 2 << 20
+
+// Bind adds the routes.
+func (a *API) Bind(e *core.ServeEvent) {
+	group := e.Router.Group("/api/workflows")
+	group.Bind(apis.BodyLimit(maxBody))
+	group.POST("/executions/cancel", a.cancelAll).Bind(superusers())
+	group.POST("/executions/rerun", a.rerunAll).Bind(superusers())
+	group.POST("/executions/{id}/cancel", a.cancel).Bind(superusers())
+	group.POST("/executions/{id}/rerun", a.rerun).Bind(superusers())
+	group.POST("/executions/{id}/events/{event}", a.sendEvent)
+	group.POST("/events/send/{token}", a.sendByToken)
+	group.POST("/{key}/pause", a.pause).Bind(superusers())
+	group.POST("/{key}/resume", a.resume).Bind(superusers())
+}
+
+// superusers answers guests with 401 and users with 403.
+func superusers() *hook.Handler[*core.RequestEvent] { return apis.RequireSuperuserAuth() }
+
+func (a *API) pause(e *core.RequestEvent) error  { return a.setPaused(e, true) }
+func (a *API) resume(e *core.RequestEvent) error { return a.setPaused(e, false) }
+
+func (a *API) setPaused(e *core.RequestEvent, paused bool) error {
+	if err := a.service.SetPaused(e.Request.Context(), e.Request.PathValue("key"), paused); err != nil {
+		return fail(e, err)
+	}
+	return e.JSON(http.StatusOK, map[string]any{"key": e.Request.PathValue("key"), "paused": paused})
+}

@@ -1,0 +1,225 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+// read runs one read of the store in the background, again and again until it
+// succeeds or the engine stops. The lock is held.
+func (e *Engine) read(once func(ctx context.Context) error) {
+	e.reads++
+	ctx := e.taking
+	e.jobs.Add(1)
+	go func() {
+		defer e.jobs.Done()
+		for wait := finishRetry; ; wait = min(2*wait, finishRetryMax) {
+			err := once(ctx)
+			if err == nil || ctx.Err() != nil {
+				break
+			}
+			e.config.Logger().Error("Reading the waiting executions failed; trying again", "error", err)
+			if !sleep(ctx, wait) {
+				break
+			}
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.reads--
+		e.dispatch()
+	}()
+}
+
+// scan queues all executions that are stored as queued or running and not held
+// here: an earlier process or another one has left them.
+func (e *Engine) scan(ctx context.Context) error {
+	if err := e.occupy(ctx); err != nil {
+		return err
+	}
+	for after := ""; ; {
+		found, err := e.config.Store.Active(ctx, after, 4*page)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		if !e.running || ctx.Err() != nil {
+			e.mu.Unlock()
+			return nil
+		}
+		for _, w := range found {
+			after = w.ID
+			e.hold(&entry{id: w.ID, workflow: w.Workflow, stored: true})
+		}
+		e.dispatch()
+		e.mu.Unlock()
+		if len(found) < 4*page {
+			return nil
+		}
+	}
+}
+
+// occupy gives parked executions back the places that they have in their groups.
+func (e *Engine) occupy(ctx context.Context) error {
+	for _, key := range e.config.Limited() {
+		parked, err := e.config.Store.Waiting(ctx, key)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		for _, x := range parked {
+			if policy := e.config.Policy(x); policy.Limit > 0 && e.running && !x.StartedAt.IsZero() {
+				e.limits.occupy(policy.Group, x.ID)
+			}
+		}
+		e.mu.Unlock()
+	}
+	return nil
+}
+
+// load brings the ids whose turn is next into memory.
+func (e *Engine) load(ctx context.Context) error {
+	defer func() {
+		e.mu.Lock()
+		e.loading = false
+		e.mu.Unlock()
+	}()
+	for {
+		e.mu.Lock()
+		entries := e.queue.unloaded(page)
+		e.mu.Unlock()
+		if len(entries) == 0 || ctx.Err() != nil {
+			return nil
+		}
+		ids := make([]string, len(entries))
+		for i, n := range entries {
+			ids[i] = n.id
+		}
+		found, err := e.config.Store.Load(ctx, ids)
+		if err != nil {
+			return err
+		}
+		byID := make(map[string]*workflow.Execution, len(found))
+		for _, x := range found {
+			byID[x.ID] = x
+		}
+		e.mu.Lock()
+		gone := map[string]struct{}{}
+		for _, n := range entries {
+			switch x := byID[n.id]; {
+			case x != nil:
+				if j := e.held[n.id]; j != nil && j.slot == nil { // else it reads its own
+					n.x = x
+				}
+			default:
+				if j := e.held[n.id]; j != nil && j.slot == nil && j.entry == n {
+					gone[n.id] = struct{}{}
+					delete(e.held, n.id)
+				}
+			}
+		}
+		e.queue.settle(gone)
+		e.dispatch()
+		e.mu.Unlock()
+	}
+}
+
+// ring takes up what is due. The alarm calls it.
+func (e *Engine) ring() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		e.read(e.due)
+	}
+}
+
+// due queues the parked executions whose time has come and sets the alarm to the
+// next one.
+func (e *Engine) due(ctx context.Context) error {
+	for {
+		found, err := e.config.Store.Due(ctx, e.config.Now(), page)
+		if err != nil {
+			return err
+		}
+		e.mu.Lock()
+		for _, x := range found {
+			if j := e.held[x.ID]; j != nil {
+				j.again = true
+				continue
+			}
+			e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: true, x: x})
+		}
+		e.dispatch()
+		e.mu.Unlock()
+		if len(found) == page {
+			continue
+		}
+		next, err := e.config.Store.NextWake(ctx)
+		if err != nil {
+			return err
+		}
+		e.alarm.set(next)
+		return nil
+	}
+}
+
+// slow is how long an execution runs before its row says so, and how long a
+// script may keep a slot. Most end sooner, and a write that nobody could see is
+// not worth its transaction.
+const slow = 100 * time.Millisecond
+
+// tick sets the ticker unless it is set. The lock is held.
+func (e *Engine) tick() {
+	if e.ticker == nil && len(e.active) > 0 {
+		e.ticker = time.AfterFunc(slow, e.lookAfter)
+	}
+}
+
+// lookAfter stores "running" for the executions that take a while, and takes
+// their slots from scripts that keep the CPU.
+func (e *Engine) lookAfter() {
+	e.mu.Lock()
+	if e.ticker == nil {
+		e.mu.Unlock()
+		return // stopped
+	}
+	e.ticker = nil
+	now := e.config.Now()
+	var marks []*workflow.Execution
+	var scripts []*slot
+	stuck := map[*lane]int{}
+	for j := range e.active {
+		if now.Sub(j.began) < slow {
+			continue
+		}
+		if !j.marked {
+			j.marked = true
+			marks = append(marks, &j.row)
+		}
+		l := e.queue.lane(j.entry.workflow)
+		for _, s := range j.scripts() {
+			if s.isStuck() {
+				stuck[l]++
+			} else if stuck[l] < e.config.Workers {
+				scripts = append(scripts, s)
+			}
+		}
+	}
+	for _, l := range e.queue.lanes {
+		l.stuck = stuck[l]
+	}
+	e.tick()
+	e.jobs.Add(1)
+	e.mu.Unlock()
+	defer e.jobs.Done()
+	for _, s := range scripts {
+		s.expire(slow)
+	}
+	if len(marks) == 0 {
+		return
+	}
+	if err := e.config.Store.MarkRunning(context.Background(), marks); err != nil {
+		e.config.Logger().Warn("Marking slow executions as running failed", "error", err)
+	}
+}

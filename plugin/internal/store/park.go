@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pocketbase/dbx"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
+
+var park = newStatement("UPDATE " + executionsName + " SET status=?, wakeAt=?, startedAt=?, attempt=?, updated=?" +
+	" WHERE id=? AND status IN (" + activeStatuses + ")")
+
+// Park stores that e waits, with the steps that say what for. When that has come
+// in the meantime (an event, the end of a child) e is queued again at once and
+// Park returns true. Errors: workflow.ErrGone when the execution was deleted or
+// has ended.
+func (s *Store) Park(ctx context.Context, e *workflow.Execution, p workflow.Park) (ready bool, err error) {
+	steps := make([]*stepWrite, len(p.Steps))
+	for i, step := range p.Steps {
+		if steps[i], err = newStepWrite(e, step); err != nil {
+			return false, fmt.Errorf("park execution %s: %w", e.ID, err)
+		}
+		steps[i].marks = nil // the execution's own row is written anyway
+	}
+	rows := int64(0)
+	err = s.write(ctx, func(b *batch) error {
+		for _, w := range steps {
+			if err := w.run(b); err != nil {
+				return err
+			}
+		}
+		var err error
+		if ready, err = arrived(b.db, e.ID, p); err != nil {
+			return err
+		}
+		status, wakeAt := workflow.StatusWaiting, p.WakeAt
+		if ready {
+			status, wakeAt = workflow.StatusQueued, time.Time{}
+		}
+		rows, err = b.exec(park, string(status), formatDate(wakeAt), formatDate(e.StartedAt), e.Attempt, formatDate(time.Now()), e.ID)
+		return err
+	})
+	if err == nil && rows == 0 {
+		err = workflow.ErrGone
+	}
+	for i := 0; err == nil && i < len(steps); i++ {
+		err = steps[i].result()
+	}
+	if err != nil {
+		return false, fmt.Errorf("park execution %s: %w", e.ID, err)
+	}
+	s.Notify("update", e.ID)
+	return ready, nil
+}
+
+// arrived reports whether what p waits for is there already.
+func arrived(db dbx.Builder, execution string, p workflow.Park) (bool, error) {
+	for _, c := range []struct {
+		list []string
+		sql  string
+	}{
+		{p.Events, "SELECT COUNT(*) FROM (SELECT 1 FROM " + eventsName + " WHERE execution = {:execution} AND step = '' AND id > {:after}" +
+			" AND name IN (" + placeholders(p.Events) + ") LIMIT 1)"},
+		{p.Children, "SELECT COUNT(*) FROM (SELECT 1 FROM " + executionsName + " WHERE id IN (" + placeholders(p.Children) + ")" +
+			" AND status IN (" + finalStatuses + ") LIMIT 1)"},
+	} {
+		if len(c.list) == 0 {
+			continue
+		}
+		params := idParams(c.list)
+		params["execution"], params["after"] = execution, p.After
+		var n int
+		if err := db.NewQuery(c.sql).Bind(params).Row(&n); err != nil {
+			return false, err
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// dueSQL takes parked executions out of their wait. The condition is written as
+// the partial index has it.
+const dueSQL = "UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id IN (" +
+	"SELECT id FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != '' AND wakeAt <= {:now} ORDER BY wakeAt LIMIT {:limit}" +
+	") RETURNING " + executionColumns
+
+// Due queues at most limit parked executions whose time has come, and returns
+// them.
+func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*workflow.Execution, error) {
+	var rows []executionRow
+	err := s.write(ctx, func(b *batch) error {
+		rows = nil
+		return b.db.NewQuery(dueSQL).Bind(dbx.Params{"now": formatDate(now), "limit": limit}).All(&rows)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("take the due executions: %w", err)
+	}
+	return toExecutions(rows)
+}
+
+const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '') FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != ''"
+
+// NextWake is when the first parked execution is due; zero when none is.
+func (s *Store) NextWake(ctx context.Context) (time.Time, error) {
+	var at string
+	if err := s.app.ConcurrentDB().NewQuery(nextWakeSQL).WithContext(ctx).Row(&at); err != nil {
+		return time.Time{}, fmt.Errorf("find the next due execution: %w", err)
+	}
+	return parseDate(at), nil
+}
