@@ -13,6 +13,7 @@ const (
 	executionsName = "_workflowExecutions"
 	stepsName      = "_workflowSteps"
 	tasksName      = "_workflowTasks"
+	requestsName   = "_workflowRequests"
 )
 
 // The largest values that PocketBase's own validation lets through. Scripts
