@@ -108,6 +108,7 @@ func (p *Plugin) build() error {
 	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner}
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  &executions{store: p.store, engine: p.engine, runner: runner, timeout: p.timeout},
+		Requests:    requests{p.store},
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,
 		Strict:      p.config.Strict,
