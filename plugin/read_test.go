@@ -177,8 +177,9 @@ func TestRead_Only(t *testing.T) {
 	id := a.create("?triggerWorkflows=good", nil).id(t, "good")
 	a.drain()
 	record(t, a, "_workflowTasks", map[string]any{"execution": id, "title": "nothing makes these yet"})
+	record(t, a, "_workflowRequests", map[string]any{"digest": "d", "fingerprint": "f"})
 	who := callers(a)
-	collections := []string{"_workflows", "_workflowVersions", "_workflowExecutions", "_workflowSteps", "_workflowTasks"}
+	collections := []string{"_workflows", "_workflowVersions", "_workflowExecutions", "_workflowSteps", "_workflowTasks", "_workflowRequests"}
 	ids := map[string]string{}
 	state := func() string {
 		var all []any

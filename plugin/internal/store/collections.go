@@ -90,6 +90,17 @@ func specs() []collectionSpec {
 			},
 			indexes: []indexSpec{{name: "idx_workflowTasks_execution", columns: "`execution`"}},
 		},
+		{
+			name: requestsName,
+			fields: []core.Field{
+				required("digest"), required("fingerprint"), text("action"), text("collection"), text("record"),
+				number("status"), jsonField("headers"), text("body"), created(),
+			},
+			indexes: []indexSpec{
+				{name: "idx_workflowRequests_digest", columns: "`digest`", unique: true},
+				{name: "idx_workflowRequests_created", columns: "`created`"},
+			},
+		},
 	}
 }
 

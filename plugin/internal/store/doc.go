@@ -1,5 +1,5 @@
 // Package store keeps definitions, executions and steps in PocketBase's own
-// database: the five system collections, the SQL of the hot path, the group
+// database: the system collections, the SQL of the hot path, the group
 // commit and the realtime messages.
 //
 // What happens often (enqueue, claim, journal, finish) is plain SQL; what

@@ -19,7 +19,7 @@ const guardPriority = -10000
 // executions they may delete once these have ended; all else is refused with
 // 400. What the app itself writes does not pass here.
 func BindGuards(app core.App) {
-	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName}
+	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName, requestsName}
 	guard(app.OnRecordCreateRequest(names...), guardCreate)
 	guard(app.OnRecordUpdateRequest(names...), guardUpdate)
 	guard(app.OnRecordDeleteRequest(names...), guardDelete)
@@ -38,6 +38,7 @@ var nouns = map[string]string{
 	stepsName:      "Steps",
 	tasksName:      "Tasks",
 	eventsName:     "Events",
+	requestsName:   "Remembered requests",
 }
 
 func guardCreate(e *core.RecordRequestEvent) error {
@@ -72,6 +73,8 @@ func guardDelete(e *core.RecordRequestEvent) error {
 		return e.Next()
 	case versionsName:
 		return e.BadRequestError("Workflow versions can't be deleted: executions are pinned to them.", nil)
+	case requestsName:
+		return e.BadRequestError("Remembered requests can't be deleted over the API: they expire after 24 hours.", nil)
 	default:
 		return e.BadRequestError("Steps, tasks and events are deleted with their execution.", nil)
 	}

@@ -14,6 +14,7 @@ const (
 	stepsName      = "_workflowSteps"
 	tasksName      = "_workflowTasks"
 	eventsName     = "_workflowEvents"
+	requestsName   = "_workflowRequests"
 )
 
 // The largest values that PocketBase's own validation lets through. Scripts

@@ -1,8 +1,10 @@
 package trigger
 
 import (
+	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,7 +21,7 @@ var recordURL = regexp.MustCompile(`^/api/collections/([^/?]+)/records(?:/[^/?]+
 
 // onBatch checks what all sub-requests name before the first of them writes.
 func (t *Trigger) onBatch(e *core.BatchRequestEvent) error {
-	_, ok := e.Get(sessionKey).(*session)
+	s, ok := e.Get(sessionKey).(*session)
 	if !ok {
 		return e.Next()
 	}
@@ -37,7 +39,37 @@ func (t *Trigger) onBatch(e *core.BatchRequestEvent) error {
 			return batchError(i, err)
 		}
 	}
-	return t.nestedBatch(e)
+	if s.key == nil {
+		return t.nestedBatch(e)
+	}
+	if !slices.ContainsFunc(e.Batch, func(r *core.InternalRequest) bool { return t.starts(e.App, r) }) {
+		s.key = nil // nobody asked for it but PocketBase, which ignores it
+		return t.nestedBatch(e)
+	}
+	return s.key.batch(e, func() error { return t.nestedBatch(e) })
+}
+
+// starts reports whether a sub-request names workflows or starts global ones.
+func (t *Trigger) starts(app core.App, r *core.InternalRequest) bool {
+	m := recordURL.FindStringSubmatch(r.URL)
+	u, err := url.Parse(r.URL)
+	if m == nil || err != nil {
+		return false
+	}
+	if refs, err := refsOf(u); err != nil || len(refs) > 0 {
+		return err == nil
+	}
+	collection, err := app.FindCachedCollectionByNameOrId(m[1])
+	if err != nil {
+		return false
+	}
+	actions := map[string][]workflow.Action{
+		http.MethodPost: {workflow.ActionCreate}, http.MethodPut: {workflow.ActionCreate, workflow.ActionUpdate},
+		http.MethodPatch: {workflow.ActionUpdate}, http.MethodDelete: {workflow.ActionDelete},
+	}[strings.ToUpper(r.Method)]
+	return slices.ContainsFunc(actions, func(a workflow.Action) bool {
+		return len(t.config.Catalog().Globals(collection.Name, a)) > 0
+	})
 }
 
 func (t *Trigger) checkSub(e *core.BatchRequestEvent, r *core.InternalRequest) error {

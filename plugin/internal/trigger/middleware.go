@@ -35,7 +35,12 @@ func (t *Trigger) bindMiddlewares(e *core.ServeEvent) {
 				return t.handle(e, action, e.Next)
 			}
 			if e.Request.Pattern == batchRoute {
-				s := &session{header: e.Response.Header(), batch: true}
+				key, err := t.batchKeyOf(e)
+				if err != nil {
+					return err
+				}
+				defer key.close()
+				s := &session{header: e.Response.Header(), batch: true, key: key}
 				e.Set(sessionKey, s)
 				return t.answer(e, s, true, e.Next)
 			}
@@ -55,6 +60,11 @@ func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func
 	if err != nil {
 		return parameterError(err)
 	}
+	key, err := t.keyOf(e, collection, action, refs)
+	if err != nil {
+		return err
+	}
+	defer key.close()
 	p, err := t.newPlan(e.App, e, collection, action, refs)
 	if err != nil {
 		return err
@@ -72,13 +82,16 @@ func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func
 	if p == nil {
 		return write()
 	}
-	s := &session{header: e.Response.Header(), plan: p}
+	s := &session{header: e.Response.Header(), plan: p, key: key}
 	e.Set(sessionKey, s)
-	return t.answer(e, s, p.waits(), write)
+	if key == nil {
+		return t.answer(e, s, p.waits(), write)
+	}
+	return t.answer(e, s, true, func() error { return key.once(e.Request.Context(), write) })
 }
 
-// answer runs write and, when sync workflows may have to be waited for, holds
-// its answer back until they have ended.
+// answer runs write and, when sync workflows may have to be waited for or the
+// answer is to be remembered, holds its answer back until they have ended.
 func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func() error) error {
 	if !hold {
 		return write()
@@ -91,7 +104,11 @@ func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func
 		defer func() { e.Response = direct }()
 		return write()
 	}()
+	if s.key.replays() {
+		return s.key.replay(e)
+	}
 	if err != nil {
+		s.key.failed(nil, err)
 		return err
 	}
 	end := t.wait(s)
@@ -106,12 +123,14 @@ func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func
 	}
 	writeMessages(direct.Header(), end.messages)
 	if end.failed != nil {
+		s.key.failed(direct.Header(), end.failed)
 		return end.failed
 	}
 	status := held.Code
 	if end.late {
 		status = http.StatusAccepted
 	}
+	s.key.answered(direct.Header(), status, held.Body.Bytes())
 	direct.WriteHeader(status)
 	_, err = direct.Write(held.Body.Bytes())
 	return err

@@ -22,6 +22,7 @@ type session struct {
 	mu      sync.Mutex
 	header  http.Header // of the answer
 	plan    *plan       // of a single request
+	key     *keyed      // nil without a key
 	batch   bool
 	results []result
 	chain   []link
@@ -50,6 +51,9 @@ func (s *session) add(results []result, chain []link) {
 	s.results = append(s.results, results...)
 	s.chain = append(s.chain, chain...)
 	writeHeaders(s.header, s.results)
+	if s.key != nil {
+		s.key.committed = true
+	}
 }
 
 // plan is what one write, a request or a sub-request of a batch, may start.

@@ -38,6 +38,7 @@ type Executions interface {
 // Config sets up the triggers.
 type Config struct {
 	Executions Executions
+	Requests   Requests
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog
 	// RoleFields are the fields of an auth record that name its roles.
@@ -54,9 +55,10 @@ type Config struct {
 
 // Trigger is the triggers of one app.
 type Trigger struct {
-	app    core.App
-	config Config
-	direct *direct
+	app     core.App
+	config  Config
+	direct  *direct
+	flights flights
 }
 
 // Register binds the record and batch hooks of app. Bind adds the routes.

@@ -58,8 +58,9 @@ type writing struct {
 	trigger *Trigger
 	plan    *plan
 	tx      core.App
-	// original is the record before an update.
+	// original is the record before an update, record the one that is written.
 	original *core.Record
+	record   *core.Record
 
 	results []result
 	found   []found
@@ -103,6 +104,7 @@ func (w *writing) finish(record *core.Record) error {
 
 // resolve finds the targets of every candidate and freezes their inputs.
 func (w *writing) resolve(record *core.Record) error {
+	w.record = record
 	user, err := export(w.tx, w.plan.info.Auth, nil)
 	if err != nil {
 		return err
@@ -211,6 +213,11 @@ func changed(record, original *core.Record, fields []string) bool {
 
 // store inserts the executions and runs those of mode transaction.
 func (w *writing) store() error {
+	if w.plan.session != nil {
+		if err := w.plan.session.key.remember(w); err != nil {
+			return err
+		}
+	}
 	executions := make([]*workflow.Execution, 0, len(w.found))
 	for _, f := range w.found {
 		e := f.execution
