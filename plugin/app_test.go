@@ -385,3 +385,6 @@ func output(tb testing.TB, r *core.Record) any {
 	require.NoErrorf(tb, json.Unmarshal([]byte(r.GetString("output")), &out), "%s: %s", r.GetString("status"), r.GetString("error"))
 	return out
 }
+
+// noHook is a hook of the host that does nothing.
+func noHook(e *core.RecordEvent) error { return e.Next() }

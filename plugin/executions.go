@@ -162,3 +162,19 @@ type txJournal struct{ *store.TxStore }
 func (j txJournal) Transaction(ctx context.Context, e *workflow.Execution, step *workflow.Step, fn func(tx any) error) error {
 	return j.TxStore.Transaction(ctx, e, step, func(tx core.App) error { return fn(tx) })
 }
+
+// duplicates finds and ends executions of a dedup key.
+type duplicates struct{ *executions }
+
+func (x duplicates) Active(app core.App, key, dedupKey string) (string, error) {
+	return x.store.Duplicate(app, key, dedupKey)
+}
+
+// Replace cancels an execution in the transaction of app; after interrupts it.
+func (x duplicates) Replace(app core.App, id string) (after func(), err error) {
+	done, err := x.store.Tx(app).Cancel(context.Background(), []string{id}, "replaced")
+	if err != nil {
+		return nil, fmt.Errorf("replace execution %s: %w", id, err)
+	}
+	return func() { x.engine.Canceled(done) }, nil
+}

@@ -129,6 +129,7 @@ func (p *Plugin) build() error {
 	p.executions = &executions{plugin: p, store: p.store, engine: p.engine, runner: runner, owner: p.owner}
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  p.executions,
+		Duplicates:  duplicates{p.executions},
 		Requests:    requests{p.store},
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,

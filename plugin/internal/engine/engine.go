@@ -453,6 +453,9 @@ func (e *Engine) Cancel(ctx context.Context, ids []string, reason string) ([]str
 	return done.IDs, nil
 }
 
+// Canceled is told of executions that were ended in the store otherwise.
+func (e *Engine) Canceled(done workflow.Canceled) { e.interrupt(done) }
+
 // interrupt stops the jobs of executions that were ended in the store.
 func (e *Engine) interrupt(done workflow.Canceled) {
 	if len(done.IDs) == 0 && len(done.Woken) == 0 {

@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,8 +42,12 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 	if options.After.After(time.Now()) {
 		e.Status, e.WakeAt = workflow.StatusWaiting, options.After
 	}
-	if err := t.config.Executions.Insert(app, e); err != nil {
+	earlier, err := t.insert(app, &entry.Version.Definition, e)
+	if err != nil {
 		return "", fmt.Errorf("start workflow %q: %w", key, err)
+	}
+	if earlier != "" {
+		return earlier, nil
 	}
 	if tx := app.TxInfo(); tx != nil {
 		tx.OnComplete(func(txErr error) error {
@@ -55,6 +60,38 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 		t.config.Executions.Start(e)
 	}
 	return e.ID, nil
+}
+
+// insert stores e, unless one of the same dedup key has not ended: its id is
+// returned then.
+func (t *Trigger) insert(app core.App, def *workflow.Definition, e *workflow.Execution) (earlier string, err error) {
+	if def.Dedup.Key == "" {
+		return "", t.config.Executions.Insert(app, e)
+	}
+	var after func()
+	insert := func(tx core.App) (err error) {
+		if earlier, after, err = t.dedup(tx, def, e); err != nil || earlier != "" {
+			return err
+		}
+		return t.config.Executions.Insert(tx, e)
+	}
+	if tx := app.TxInfo(); tx != nil {
+		err = insert(app)
+		if after != nil {
+			tx.OnComplete(func(txErr error) error {
+				if txErr == nil {
+					after()
+				}
+				return nil
+			})
+		}
+		return earlier, err
+	}
+	err = t.config.Executions.Atomic(context.Background(), insert)
+	if err == nil && after != nil {
+		after()
+	}
+	return earlier, err
 }
 
 // startable finds a workflow that may start now.

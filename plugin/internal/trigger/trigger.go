@@ -38,6 +38,7 @@ type Executions interface {
 // Config sets up the triggers.
 type Config struct {
 	Executions Executions
+	Duplicates Duplicates
 	Requests   Requests
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog

@@ -66,6 +66,8 @@ type writing struct {
 	found   []found
 	async   []*workflow.Execution
 	chain   []link
+	// after is to be done once all has committed.
+	after []func()
 	// failed ended badly in mode transaction and rolls all back.
 	failed *workflow.Execution
 }
@@ -80,6 +82,9 @@ func (w *writing) completed(txErr error) error {
 	}
 	switch {
 	case txErr == nil:
+		for _, do := range w.after {
+			do()
+		}
 		if w.plan.session != nil {
 			w.plan.session.add(w.results, w.chain)
 		}
@@ -137,7 +142,9 @@ func (w *writing) resolve(record *core.Record) error {
 			if c.ref.Path != "" {
 				own = nil
 			}
-			w.add(c, w.trigger.execution(w.plan, c, target, data, own, user))
+			if err := w.add(c, w.trigger.execution(w.plan, c, target, data, own, user)); err != nil {
+				return router.NewInternalServerError("", err)
+			}
 		}
 	}
 	if w.trigger.config.Strict {
@@ -150,9 +157,31 @@ func (w *writing) resolve(record *core.Record) error {
 	return nil
 }
 
-func (w *writing) add(c *candidate, e *workflow.Execution) {
+func (w *writing) add(c *candidate, e *workflow.Execution) error {
+	earlier, after, err := w.trigger.dedup(w.tx, c.definition(), e)
+	if err != nil {
+		return err
+	}
+	if after != nil {
+		w.after = append(w.after, after)
+	}
+	for _, f := range w.found { // of the same request, not stored yet
+		if earlier == "" && e.DedupKey != "" && f.execution.Workflow == e.Workflow && f.execution.DedupKey == e.DedupKey {
+			earlier = f.execution.ID
+		}
+	}
+	switch {
+	case earlier == "":
+	case c.definition().Dedup.Policy == workflow.DedupReturn:
+		w.results = append(w.results, result{index: w.plan.index, ref: c.ref, id: earlier})
+		return nil
+	default:
+		w.skip(c, workflow.SkipDuplicate)
+		return nil
+	}
 	w.found = append(w.found, found{c, e})
 	w.results = append(w.results, result{index: w.plan.index, ref: c.ref, id: e.ID})
+	return nil
 }
 
 // skip tells of a named entry; nobody asked for a global one.
