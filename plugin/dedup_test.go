@@ -25,7 +25,9 @@ workflow("none", { on, dedup: "data.missing" }, wait);
 		if hooked {
 			a.OnRecordCreate("posts").BindFunc(noHook)
 		}
-		post := func(key, title string) answer { return a.create("?triggerWorkflows="+key, map[string]any{"title": title}) }
+		post := func(key, title string) answer {
+			return a.create("?triggerWorkflows="+key, map[string]any{"title": title})
+		}
 
 		first := post("skip", "A").id(t, "skip")
 		second := post("skip", "A")

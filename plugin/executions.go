@@ -27,7 +27,17 @@ func (x *executions) Atomic(ctx context.Context, fn func(tx core.App) error) err
 	return x.store.Atomic(ctx, fn)
 }
 
+// Insert stores executions. Sync ones of a process that does not have the engine
+// wait for their turn in the chain; if that process dies, they wake by
+// themselves.
 func (x *executions) Insert(app core.App, execs ...*workflow.Execution) error {
+	if !x.owner.Owns() {
+		for _, e := range execs {
+			if e.Mode == workflow.ModeSync && e.Status == workflow.StatusQueued {
+				e.Status, e.WakeAt = workflow.StatusWaiting, time.Now().Add(x.plugin.config.SyncTimeout)
+			}
+		}
+	}
 	return x.store.Insert(app, execs...)
 }
 
@@ -49,6 +59,9 @@ func (x *executions) ring() {
 
 func (x *executions) Reserve(execs ...*workflow.Execution) {
 	for _, e := range execs {
+		if !x.owner.Owns() {
+			return // the engine of another process knows nothing of them yet
+		}
 		x.engine.Reserve(e.ID)
 	}
 }
@@ -64,6 +77,10 @@ func (x *executions) Free(execs ...*workflow.Execution) {
 func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.Outcome, error) {
 	if x.owner.Owns() {
 		return x.engine.Run(ctx, e)
+	}
+	x.Free(e)
+	if err := x.store.Queue(ctx, e.ID); err != nil {
+		return workflow.Outcome{}, err
 	}
 	x.ring()
 	tick := time.NewTicker(remotePoll)

@@ -103,6 +103,20 @@ func (s *Store) Due(ctx context.Context, now time.Time, limit int) ([]*workflow.
 	return toExecutions(rows)
 }
 
+var queueOne = newStatement("UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id=? AND status='waiting'")
+
+// Queue ends the wait of a parked execution; of others it changes nothing.
+func (s *Store) Queue(ctx context.Context, id string) error {
+	err := s.write(ctx, func(b *batch) error {
+		_, err := b.exec(queueOne, id)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("queue execution %s: %w", id, err)
+	}
+	return nil
+}
+
 const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '') FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != ''"
 
 // NextWake is when the first parked execution is due; zero when none is.

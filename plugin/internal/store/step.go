@@ -36,9 +36,11 @@ func stepStatement(columns []string, also string) *statement {
 	for _, c := range columns[5:] {
 		updates = append(updates, c+"=excluded."+c)
 	}
-	return newStatement("INSERT INTO " + stepsName + " (" + strings.Join(columns, ",") + ")" +
-		" SELECT ?" + strings.Repeat(",?", len(columns)-1) +
-		" WHERE EXISTS (SELECT 1 FROM " + executionsName + " WHERE id=? AND status IN (" + activeStatuses + "))" +
+	// The execution is NULL, which its column ignores, when it has ended. An
+	// INSERT … SELECT … WHERE EXISTS says the same and costs twice as much: SQLite
+	// makes a temporary table for it.
+	return newStatement("INSERT OR IGNORE INTO " + stepsName + " (" + strings.Join(columns, ",") + ")" +
+		" VALUES (?,(SELECT id FROM " + executionsName + " WHERE id=? AND status IN (" + activeStatuses + "))" + strings.Repeat(",?", len(columns)-2) + ")" +
 		" ON CONFLICT (execution,branch,name,\"index\") DO UPDATE SET " + strings.Join(updates, ", ") + also +
 		" WHERE status NOT IN (" + finalStatuses + ")")
 }
@@ -225,7 +227,6 @@ func newStepWrite(e *workflow.Execution, step *workflow.Step) (*stepWrite, error
 		w.statement = saveFullStep
 		w.args = append(w.args, rawColumn(step.Options), attempts, messages, step.Ref, formatDate(step.WakeAt))
 	}
-	w.args = append(w.args, e.ID)
 	return w, nil
 }
 
