@@ -177,7 +177,7 @@ func benchCreate(b *testing.B, setup benchSetup, query string, prepare func(*ben
 		b.ReportMetric(float64(b.N)/time.Since(start).Seconds(), "done/s")
 	}
 	b.StopTimer()
-	b.ReportMetric(float64((cpuTime() - cpu).Microseconds())/float64(b.N), "cpu-us/op")
+	b.ReportMetric(float64((cpuTime()-cpu).Microseconds())/float64(b.N), "cpu-us/op")
 	report(b, latencies, elapsed)
 }
 

@@ -59,7 +59,29 @@ func (s *story) tell() error {
 			return err
 		}
 	}
+	if err := s.review(); err != nil {
+		return err
+	}
 	return s.executions()
+}
+
+// review starts a workflow that waits, and sends what it waits for.
+func (s *story) review() error {
+	answer, err := s.exchange(request{
+		title: "A workflow that waits for a review", method: "POST", path: "/api/collections/posts/records?triggerWorkflows=review-post", status: 200,
+		body: map[string]any{"title": "Worth five stars"},
+		want: map[string]string{"X-Workflow-Executions": "review-post="},
+	}, nil)
+	if err != nil {
+		return err
+	}
+	first, _, _ := strings.Cut(answer.Get("X-Workflow-Executions"), ",")
+	_, id, _ := strings.Cut(first, "=")
+	return s.send(request{
+		title: "The review comes in, from the user who caused it", method: "POST",
+		path: "/api/workflows/executions/" + id + "/events/reviewed", status: 200,
+		body: map[string]any{"stars": 5},
+	}, nil)
 }
 
 func (s *story) requests() []request {
@@ -96,11 +118,17 @@ func (s *story) requests() []request {
 	}
 }
 
-// send sends a request, prints both sides and checks the answer.
+// send is exchange without the answer's header.
 func (s *story) send(r request, into any) error {
+	_, err := s.exchange(r, into)
+	return err
+}
+
+// exchange sends a request, prints both sides and checks the answer.
+func (s *story) exchange(r request, into any) (http.Header, error) {
 	raw, err := json.Marshal(r.body)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.title, err)
+		return nil, fmt.Errorf("%s: %w", r.title, err)
 	}
 	var body io.Reader
 	if r.body != nil {
@@ -108,7 +136,7 @@ func (s *story) send(r request, into any) error {
 	}
 	q, err := http.NewRequestWithContext(s.ctx, r.method, s.url+r.path, body)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.title, err)
+		return nil, fmt.Errorf("%s: %w", r.title, err)
 	}
 	q.Header.Set("Content-Type", "application/json")
 	if s.token != "" {
@@ -119,30 +147,30 @@ func (s *story) send(r request, into any) error {
 	}
 	answer, err := http.DefaultClient.Do(q)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.title, err)
+		return nil, fmt.Errorf("%s: %w", r.title, err)
 	}
 	defer answer.Body.Close()
 	content, err := io.ReadAll(answer.Body)
 	if err != nil {
-		return fmt.Errorf("%s: %w", r.title, err)
+		return nil, fmt.Errorf("%s: %w", r.title, err)
 	}
 	if !r.quiet {
 		s.print(r, raw, answer, content)
 	}
 	if answer.StatusCode != r.status {
-		return fmt.Errorf("%s: expected status %d, got %d: %s", r.title, r.status, answer.StatusCode, content)
+		return nil, fmt.Errorf("%s: expected status %d, got %d: %s", r.title, r.status, answer.StatusCode, content)
 	}
 	for name, part := range r.want {
 		if !strings.Contains(answer.Header.Get(name), part) {
-			return fmt.Errorf("%s: expected %q in header %s, got %q", r.title, part, name, answer.Header.Get(name))
+			return nil, fmt.Errorf("%s: expected %q in header %s, got %q", r.title, part, name, answer.Header.Get(name))
 		}
 	}
 	if into != nil {
 		if err := json.Unmarshal(content, into); err != nil {
-			return fmt.Errorf("%s: read the answer: %w", r.title, err)
+			return nil, fmt.Errorf("%s: read the answer: %w", r.title, err)
 		}
 	}
-	return nil
+	return answer.Header, nil
 }
 
 func (s *story) print(r request, body []byte, answer *http.Response, content []byte) {
@@ -233,7 +261,7 @@ func (s *story) read(collection, query string, into any) error {
 
 func ended(rows []executionRow) bool {
 	for _, r := range rows {
-		if r.Status == "queued" || r.Status == "running" {
+		if r.Status == "queued" || r.Status == "running" || r.Status == "waiting" {
 			return false
 		}
 	}
