@@ -42,8 +42,10 @@ type Config struct {
 	// answers 202 and lets them go on. Defaults to 30 seconds.
 	SyncTimeout time.Duration
 
-	// Workers is how many asynchronous executions run at the same time.
-	// Defaults to twice the number of CPUs.
+	// Workers is how many scripts of asynchronous executions keep the CPU at the
+	// same time. Those that wait for a commit, an answer or a timer do not count:
+	// up to 16 times as many executions of a workflow are under way. Defaults to
+	// twice the number of CPUs.
 	Workers int
 
 	// WorkflowsDir holds the workflow files. Defaults to "workflows" beside
