@@ -167,7 +167,7 @@ func (e *Engine) Submit(executions ...*workflow.Execution) {
 			e.alarm.set(x.WakeAt)
 			continue
 		}
-		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+		e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: x.Stored, x: x})
 	}
 	e.dispatch()
 }

@@ -37,7 +37,7 @@ func (x *Executor) run(ctx context.Context, e *workflow.Execution, j *job) (work
 			return workflow.Outcome{Status: workflow.StatusQueued}, fmt.Errorf("read the journal of execution %s: %w", e.ID, err)
 		}
 	}
-	if len(journal) > 0 && e.Attempt == 0 {
+	if len(journal) > 0 && e.Attempt == 0 && e.RerunOf == "" {
 		e.Attempt = 1 // it ended before its row could say so
 	}
 	e.Attempt++
@@ -52,6 +52,9 @@ func (x *Executor) run(ctx context.Context, e *workflow.Execution, j *job) (work
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
 	e.Invoked = s.journal.invoked
+	for _, step := range s.journal.steps {
+		e.Open = e.Open || !step.Status.Final()
+	}
 	return outcome, nil
 }
 
@@ -59,6 +62,12 @@ func (x *Executor) runScript(ctx context.Context, e *workflow.Execution, s *Sess
 	deadline := time.Time{}
 	if timeout := x.Policy(e).Timeout; timeout > 0 {
 		deadline = e.StartedAt.Add(timeout)
+		if !x.Now().Before(deadline) { // it was over while the execution was parked
+			return workflow.Outcome{
+				Status: workflow.StatusAborted, Reason: "timeout",
+				Failure: &workflow.Failure{Name: "TimeoutError", Message: "the execution ran into its timeout"},
+			}
+		}
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, deadline.Sub(x.Now()), ErrTimeout)
 		defer cancel()

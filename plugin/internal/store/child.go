@@ -46,8 +46,16 @@ const familySQL = "WITH RECURSIVE family(id) AS (" +
 const cancelSQL = familySQL + "UPDATE " + executionsName + " SET status='canceled', reason={:reason}, wakeAt='', finishedAt={:now}, updated={:now}" +
 	" WHERE id IN (SELECT id FROM family) AND status IN (" + activeStatuses + ") RETURNING id, parent, COALESCE(json_extract(\"trigger\", '$.wait'), 0) = 1 AS waited"
 
-// cancelStepsSQL ends what the steps of an ended execution wait for.
-const cancelStepsSQL = "UPDATE " + stepsName + " SET status='canceled', wakeAt='', finishedAt={:now} WHERE execution = {:id} AND status IN (" + activeStatuses + ")"
+// endStepsSQL ends what the steps of an ended execution wait for.
+const endStepsSQL = "UPDATE " + stepsName + " SET status={:status}, wakeAt='', finishedAt={:now} WHERE execution = {:id} AND status IN (" + activeStatuses + ")"
+
+func endSteps(b *batch, execution string, status workflow.Status, now any) error {
+	if status != workflow.StatusAborted {
+		status = workflow.StatusCanceled
+	}
+	_, err := b.db.NewQuery(endStepsSQL).Bind(dbx.Params{"id": execution, "status": string(status), "now": now}).Execute()
+	return err
+}
 
 // wakeParentSQL queues an execution that waits for the end of a child.
 const wakeParentSQL = "UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id = {:parent} AND status = 'waiting' RETURNING id, workflow"
@@ -89,7 +97,7 @@ func cancelFamily(b *batch, where string, params dbx.Params, reason string) (wor
 	var done workflow.Canceled
 	for _, r := range rows {
 		done.IDs = append(done.IDs, r.ID)
-		if _, err := b.db.NewQuery(cancelStepsSQL).Bind(dbx.Params{"id": r.ID, "now": params["now"]}).Execute(); err != nil {
+		if err := endSteps(b, r.ID, workflow.StatusCanceled, params["now"]); err != nil {
 			return workflow.Canceled{}, err
 		}
 		if !r.Waited {

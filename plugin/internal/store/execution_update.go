@@ -118,6 +118,11 @@ func finishExecution(b *batch, e *workflow.Execution, args []any) (ended workflo
 			return ended, rows, err
 		}
 	}
+	if e.Open {
+		if err := endSteps(b, e.ID, e.Status, formatDate(e.FinishedAt)); err != nil {
+			return ended, rows, err
+		}
+	}
 	if e.Invoked {
 		ended.Canceled, err = cancelChildren(b, e.ID)
 	}

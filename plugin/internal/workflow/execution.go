@@ -93,6 +93,9 @@ type Execution struct {
 	Stored bool
 	// Invoked is set when a step of the execution has started another one.
 	Invoked bool
+	// Open is set when the journal has steps that have not ended: a wait that is
+	// given up, a branch that has lost.
+	Open bool
 }
 
 // Link returns the execution's own link, to be appended to its chain by
