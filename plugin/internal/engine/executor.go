@@ -52,9 +52,7 @@ func (x *Executor) run(ctx context.Context, e *workflow.Execution, j *job) (work
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
 	e.Invoked = s.journal.invoked
-	for _, step := range s.journal.steps {
-		e.Open = e.Open || !step.Status.Final()
-	}
+	e.Open = len(s.journal.unended) > 0
 	return outcome, nil
 }
 

@@ -21,6 +21,8 @@ type recorded struct {
 	// open counts the final steps of each branch that the script has not reached
 	// yet.
 	open map[string]int
+	// unended are the stored steps that have no final status.
+	unended map[stepKey]struct{}
 	// invoked is true when a step has started another execution.
 	invoked bool
 }
@@ -55,9 +57,12 @@ type Session struct {
 }
 
 func newSession(x *Executor, e *workflow.Execution, journal []*workflow.Step, j *job) *Session {
-	r := &recorded{steps: make(map[stepKey]*workflow.Step, len(journal)), bySeq: map[seqKey]*workflow.Step{}, open: map[string]int{}}
+	r := &recorded{steps: make(map[stepKey]*workflow.Step, len(journal)), bySeq: map[seqKey]*workflow.Step{}, open: map[string]int{}, unended: map[stepKey]struct{}{}}
 	for _, step := range journal {
 		r.steps[stepKey{step.Branch, step.Name, step.Index}] = step
+		if !step.Status.Final() {
+			r.unended[stepKey{step.Branch, step.Name, step.Index}] = struct{}{}
+		}
 		if step.Kind == workflow.StepBranch {
 			continue
 		}
@@ -184,7 +189,13 @@ func (s *Session) Fork(parallel *workflow.Step) { s.keep(parallel) }
 func (s *Session) keep(step *workflow.Step) {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	s.journal.steps[stepKey{step.Branch, step.Name, step.Index}] = step
+	key := stepKey{step.Branch, step.Name, step.Index}
+	s.journal.steps[key] = step
+	if step.Status.Final() {
+		delete(s.journal.unended, key)
+	} else {
+		s.journal.unended[key] = struct{}{}
+	}
 }
 
 // Waits reports whether the execution may wait for anything.
