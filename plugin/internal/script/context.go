@@ -32,19 +32,24 @@ func (x *run) context() (*goja.Object, error) {
 	} {
 		_ = info.Set(name, v)
 	}
-	log := x.vm.NewObject()
-	for name, level := range map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
-	} {
-		_ = log.Set(name, func(call goja.FunctionCall) goja.Value { return x.log(name, level, call) })
-	}
 	for name, v := range map[string]any{
 		"roleName": e.Input.RoleName, "action": string(e.Input.Action), "collection": e.Input.Collection, "path": e.Input.Path,
-		"execution": info, "log": log, "step": x.steps(), "respond": x.respond, "end": x.end, "fail": x.fail,
+		"execution": info, "log": x.machine.log, "step": x.machine.step, "respond": x.respond, "end": x.end, "fail": x.fail,
 	} {
 		_ = ctx.Set(name, v)
 	}
 	return ctx, nil
+}
+
+// logger makes the ctx.log of a machine's runs, frozen as ctx.step is.
+func (m *machine) logger() goja.Value {
+	log := m.vm.NewObject()
+	for name, level := range map[string]slog.Level{
+		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+	} {
+		_ = log.Set(name, m.method(func(x *run, call goja.FunctionCall) goja.Value { return x.log(name, level, call) }))
+	}
+	return m.freeze(log)
 }
 
 func (x *run) log(name string, level slog.Level, call goja.FunctionCall) goja.Value {

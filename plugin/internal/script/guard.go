@@ -9,6 +9,8 @@ type guardedApp struct {
 	core.App
 	// own counts the user's own $app.runInTransaction calls around us.
 	own int
+	// wroteCollections is true once the run has changed a collection.
+	wroteCollections bool
 }
 
 // RunInTransaction is PocketBase's, with $app swapped meanwhile.

@@ -23,6 +23,8 @@ type compiled struct {
 	program  *goja.Program
 	registry func() *require.Registry
 	reusable bool
+	// assigned are the names that the source may leave something in, nil for any.
+	assigned []string
 
 	mu   sync.Mutex
 	idle []*machine
@@ -37,6 +39,7 @@ func newCompiled(v *workflow.Version, dir string) (*compiled, error) {
 	for _, source := range v.Modules {
 		c.reusable = c.reusable && !touchy.MatchString(source)
 	}
+	c.assigned = assignedNames(v)
 	mods := playback(dir, v)
 	shared := require.NewRegistry(require.WithLoader(mods.load)) // compiled once, evaluated in every run
 	c.registry = func() *require.Registry { return shared }
@@ -49,6 +52,8 @@ type machine struct {
 	app     *guardedApp
 	run     *run // the run that uses it
 	globals map[string]goja.Value
+	// appValue, step and log are $app, ctx.step and ctx.log of every run.
+	appValue, step, log goja.Value
 }
 
 func (m *machine) snapshot() {
@@ -59,13 +64,18 @@ func (m *machine) snapshot() {
 	}
 }
 
-// restore puts the globals back; false when that is not possible.
-func (m *machine) restore() bool {
+// restore puts the globals back of which names are, nil for all; false when that
+// is not possible.
+func (m *machine) restore(names []string) bool {
 	global := m.vm.GlobalObject()
-	names := global.GetOwnPropertyNames()
+	all := names == nil
+	if all {
+		names = global.GetOwnPropertyNames()
+	}
 	for _, name := range names {
 		before, known := m.globals[name]
 		switch now := global.Get(name); {
+		case !known && now == nil:
 		case !known:
 			if global.Delete(name) != nil || global.Get(name) != nil {
 				return false
@@ -76,7 +86,7 @@ func (m *machine) restore() bool {
 			}
 		}
 	}
-	if len(names) < len(m.globals) { // some were deleted
+	if all && len(names) < len(m.globals) { // some were deleted
 		return false
 	}
 	return true
@@ -94,7 +104,7 @@ func (c *compiled) take() *machine {
 }
 
 func (c *compiled) give(m *machine, most int) {
-	if !c.reusable || !m.restore() {
+	if !c.reusable || !m.restore(c.assigned) {
 		return
 	}
 	c.mu.Lock()

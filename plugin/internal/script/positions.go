@@ -74,10 +74,9 @@ func collect(f *file.File, e ast.Expression, prefix string, lines map[string]int
 	}
 }
 
-var callType = reflect.TypeFor[*ast.CallExpression]()
-
-// visit finds every call in a syntax tree; goja's parser has no walker.
-func visit(v reflect.Value, found func(*ast.CallExpression)) {
+// visit calls found for every node of type T in a syntax tree; goja's parser has
+// no walker.
+func visit[T any](v reflect.Value, found func(T)) {
 	switch v.Kind() {
 	case reflect.Interface:
 		visit(v.Elem(), found)
@@ -85,8 +84,8 @@ func visit(v reflect.Value, found func(*ast.CallExpression)) {
 		if v.IsNil() || v.Type() == reflect.TypeFor[*file.File]() {
 			return
 		}
-		if v.Type() == callType {
-			found(v.Interface().(*ast.CallExpression))
+		if node, ok := v.Interface().(T); ok {
+			found(node)
 		}
 		visit(v.Elem(), found)
 	case reflect.Slice:

@@ -110,6 +110,7 @@ func (r *Runner) machine(c *compiled) *machine {
 	bindErrors(m.vm)
 	m.bindHTTP(r.config.Parent)
 	m.bindSleep()
+	m.appValue, m.step, m.log = m.vm.Get("$app"), m.steps(), m.logger()
 	m.snapshot()
 	return m
 }
@@ -141,7 +142,7 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 	defer func() {
 		x.clock.close()
 		m.run = nil
-		m.app.App, m.app.own = r.config.App, 0
+		m.app.App, m.app.own, m.app.wroteCollections = r.config.App, 0, false
 		if p := recover(); p != nil {
 			clean = false
 			outcome = x.outcome(workflow.StatusError, &workflow.Failure{Name: "panic", Message: fmt.Sprint(p)})

@@ -21,35 +21,51 @@ const (
 	patience = time.Second
 )
 
-// steps makes ctx.step.
-func (x *run) steps() *goja.Object {
-	o := x.vm.NewObject()
-	for name, method := range map[string]func(goja.FunctionCall) goja.Value{
-		"run": func(call goja.FunctionCall) goja.Value { return x.runStep("run", workflow.StepRun, call) },
-		"transaction": func(call goja.FunctionCall) goja.Value {
+// steps makes the ctx.step of a machine's runs. It is frozen: the next run has the
+// same.
+func (m *machine) steps() goja.Value {
+	o := m.vm.NewObject()
+	for name, method := range map[string]func(*run, goja.FunctionCall) goja.Value{
+		"run": func(x *run, call goja.FunctionCall) goja.Value { return x.runStep("run", workflow.StepRun, call) },
+		"transaction": func(x *run, call goja.FunctionCall) goja.Value {
 			return x.runStep("transaction", workflow.StepTransaction, call)
 		},
-		"sleep":        x.sleep,
-		"sleepUntil":   x.sleepUntil,
-		"waitForEvent": x.waitForEvent,
-		"eventUrl":     x.eventURL,
-		"invoke":       x.invoke,
-		"parallel":     x.parallel,
-		"map":          x.mapItems,
-		"task": func(goja.FunctionCall) goja.Value {
+		"sleep":        (*run).sleep,
+		"sleepUntil":   (*run).sleepUntil,
+		"waitForEvent": (*run).waitForEvent,
+		"eventUrl":     (*run).eventURL,
+		"invoke":       (*run).invoke,
+		"parallel":     (*run).parallel,
+		"map":          (*run).mapItems,
+		"task": func(x *run, _ goja.FunctionCall) goja.Value {
 			x.throw("ctx.step.task is not available in this version")
 			return nil
 		},
 	} {
-		_ = o.Set(name, method)
+		_ = o.Set(name, m.method(method))
 	}
-	_ = o.DefineAccessorProperty("idempotencyKey", x.vm.ToValue(func(goja.FunctionCall) goja.Value {
+	_ = o.DefineAccessorProperty("idempotencyKey", m.vm.ToValue(m.method(func(x *run, _ goja.FunctionCall) goja.Value {
 		if x.step == nil {
 			return goja.Undefined()
 		}
 		return x.vm.ToValue(fmt.Sprintf("%s:%s:%d", x.execution.ID, x.step.Name, x.step.Index))
-	}), nil, goja.FLAG_FALSE, goja.FLAG_TRUE)
-	return o
+	})), nil, goja.FLAG_FALSE, goja.FLAG_TRUE)
+	return m.freeze(o)
+}
+
+// method is a function of the run that uses the machine at the moment.
+func (m *machine) method(fn func(*run, goja.FunctionCall) goja.Value) func(goja.FunctionCall) goja.Value {
+	return func(call goja.FunctionCall) goja.Value {
+		if m.run == nil {
+			panic(m.vm.NewGoError(errors.New("the execution has ended")))
+		}
+		return fn(m.run, call)
+	}
+}
+
+func (m *machine) freeze(o *goja.Object) goja.Value {
+	freeze, _ := goja.AssertFunction(m.vm.Get("Object").ToObject(m.vm).Get("freeze"))
+	return must(freeze(goja.Undefined(), o))
 }
 
 // stepOptions are the options of run and transaction.
@@ -368,7 +384,7 @@ func (x *run) transaction(step *workflow.Step, body goja.Callable) (v goja.Value
 		x.step = step
 		defer func() { x.step = nil }()
 		return x.machine.app.within(app, func() error {
-			if v, bodyErr = body(goja.Undefined(), x.vm.ToValue(app)); bodyErr != nil {
+			if v, bodyErr = body(goja.Undefined(), x.machine.appValue); bodyErr != nil {
 				return bodyErr
 			}
 			result, err := encodeResult(v)
