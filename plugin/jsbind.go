@@ -91,7 +91,7 @@ func (b *jsBinding) target(v goja.Value) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("$workflows.trigger: the data can't be stored as JSON: %w", err)
 		}
-		return json.RawMessage(raw), nil
+		return raw, nil
 	}
 }
 

@@ -514,7 +514,7 @@ func (e *Engine) Free(ids ...string) {
 // Run runs a committed execution now, outside the pool, and returns when it has
 // ended, over all its waits. When ctx ends first, Run returns its error and the
 // execution goes on.
-func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) { //nolint:contextcheck // the execution outlives the call: it has the engine's context
+func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
 	end := make(chan ending, 1)
 	e.mu.Lock()
 	e.waiters[x.ID] = append(e.waiters[x.ID], end)

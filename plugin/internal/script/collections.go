@@ -13,11 +13,11 @@ import (
 // longer than the write that follows. The script gets a copy, so that it may
 // change it as it may change PocketBase's; a run that writes collections itself
 // reads them from the database from then on.
-func (g *guardedApp) FindCollectionByNameOrId(nameOrID string) (*core.Collection, error) { //nolint:revive // PocketBase's name
+func (g *guardedApp) FindCollectionByNameOrId(nameOrID string) (*core.Collection, error) {
 	if g.wroteCollections {
 		return g.App.FindCollectionByNameOrId(nameOrID)
 	}
-	cached, err := g.App.FindCachedCollectionByNameOrId(nameOrID)
+	cached, err := g.FindCachedCollectionByNameOrId(nameOrID)
 	if err != nil || !cached.IsBase() {
 		return g.App.FindCollectionByNameOrId(nameOrID)
 	}

@@ -144,7 +144,7 @@ func judge(v goja.Value, now time.Time) verdict {
 		if delay == nil {
 			return verdict{}
 		}
-		var raw any = delay.Export()
+		raw := delay.Export()
 		if o, ok := delay.(*goja.Object); ok { // a response of $http.send is an object of Go
 			if headers := o.Get("headers"); headers != nil && !goja.IsUndefined(headers) {
 				raw = headers.Export()

@@ -151,7 +151,7 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 			c.give(m, r.config.PoolSize)
 		}
 	}()
-	outcome = x.start(c) //nolint:contextcheck // the run holds its context
+	outcome = x.start(c)
 	clean = true
 	return outcome, x.branchEnd
 }

@@ -78,7 +78,8 @@ func parseKeyTerm(s string) (term keyTerm, rest string, err error) {
 func isName(s string, digits bool) bool {
 	for i, r := range s {
 		letter := r == '_' || r == '$' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
-		if !letter && !((i > 0 || digits) && r >= '0' && r <= '9') {
+		digit := (i > 0 || digits) && r >= '0' && r <= '9'
+		if !letter && !digit {
 			return false
 		}
 	}
