@@ -13,7 +13,7 @@ import (
 // longer than the write that follows. The script gets a copy, so that it may
 // change it as it may change PocketBase's; a run that writes collections itself
 // reads them from the database from then on.
-func (g *guardedApp) FindCollectionByNameOrId(nameOrID string) (*core.Collection, error) {
+func (g *guardedApp) FindCollectionByNameOrId(nameOrID string) (*core.Collection, error) { //nolint:revive // the name of the method it stands for
 	if g.wroteCollections {
 		return g.App.FindCollectionByNameOrId(nameOrID)
 	}
