@@ -30,7 +30,7 @@ var (
 	knownTrigger = []string{"type", "collection", "global", "actions", "condition", "fields", "expand"}
 	// unavailable options have their place in the design; accepting one without
 	// doing what it says would be worse than refusing it.
-	unavailableOptions  = []string{"retries", "concurrency", "dedup", "onFailure", "retention"}
+	unavailableOptions  = []string{"retries", "concurrency", "dedup", "onFailure"}
 	unavailableTriggers = []string{"before", "record", "schedule", "webhook", "manual"}
 )
 
@@ -57,6 +57,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return readRule(o, def) },
 		func() *optionError { return readTimeout(o, def) },
 		func() *optionError { return boolean(o, "allowReentry", &def.AllowReentry) },
+		func() *optionError { return readRetention(vm, o["retention"], def) },
 	} {
 		if err := read(); err != nil {
 			return err

@@ -100,6 +100,9 @@ type Definition struct {
 	// AllowReentry lets the workflow start again for a target that is already
 	// in its chain.
 	AllowReentry bool `json:"allowReentry,omitempty"`
+	// Retention limits the finished executions that are kept. Nil says nothing:
+	// the plugin's own limits hold.
+	Retention *Retention `json:"retention,omitempty"`
 
 	// File and Line are where the workflow(...) call stands.
 	File string `json:"file"`
