@@ -20,6 +20,8 @@ type definitions struct {
 	store  *store.Store
 	runner *script.Runner
 	dir    string
+	// published, if set, is called when another catalog is current.
+	published func()
 
 	mu      sync.Mutex // one load or refresh at a time
 	catalog atomic.Pointer[workflow.Catalog]
@@ -77,6 +79,9 @@ func (d *definitions) publish(ctx context.Context, entries []*workflow.Entry) er
 		}
 	}
 	d.catalog.Store(workflow.NewCatalog(entries))
+	if d.published != nil {
+		d.published()
+	}
 	return nil
 }
 

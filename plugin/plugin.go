@@ -44,6 +44,7 @@ type Plugin struct {
 	trigger     *trigger.Trigger
 	definitions *definitions
 	watcher     *watcher
+	janitor     *janitor
 	origin      origin
 }
 
@@ -106,6 +107,8 @@ func (p *Plugin) build() error {
 		Logger:          p.app.Logger,
 	})
 	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner}
+	p.janitor = p.newJanitor()
+	p.definitions.published = p.janitor.Refresh
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  &executions{store: p.store, engine: p.engine, runner: runner, timeout: p.timeout},
 		Catalog:     p.definitions.current,
@@ -159,6 +162,7 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 	if err := p.engine.Start(); err != nil {
 		return fmt.Errorf("start the workflow engine: %w", err)
 	}
+	p.janitor.Start()
 	w, err := watchDir(p.config.WorkflowsDir, p.filesChanged, func(err error) {
 		p.app.Logger().Warn("Watching the workflow files failed", "error", err)
 	})
@@ -180,6 +184,7 @@ func (p *Plugin) filesChanged() {
 func (p *Plugin) stop() {
 	p.watcher.stop()
 	p.watcher = nil
+	p.janitor.Stop()
 	p.engine.Stop()
 	p.store.Stop()
 }
