@@ -3,6 +3,7 @@ package plugin
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -17,6 +18,20 @@ type Config struct {
 	// Buffer is how many committed executions wait for a worker in memory;
 	// more than that wait in the database only. Defaults to 4096.
 	Buffer int
+
+	// MaxExecutions is how many finished executions of all workflows together
+	// are kept: the ones that were created last. It holds on top of every other
+	// limit. Defaults to 0: any number.
+	MaxExecutions int
+
+	// Retention is how long finished executions of workflows are kept whose
+	// files have no option "retention". Defaults to keeping everything.
+	Retention Retention
+
+	// RetentionInterval is the time between two looks for finished executions
+	// that are to be deleted; the first is shortly after the start. Without any
+	// limit there are none. Defaults to 10 minutes.
+	RetentionInterval time.Duration
 
 	// RoleFields are the fields of an auth record that name its roles, in
 	// order of preference: select, text, JSON, or a relation to records with a
@@ -58,6 +73,9 @@ func (c Config) withDefaults(app core.App) Config {
 	if c.Buffer == 0 {
 		c.Buffer = 4096
 	}
+	if c.RetentionInterval == 0 {
+		c.RetentionInterval = 10 * time.Minute
+	}
 	if len(c.RoleFields) == 0 {
 		c.RoleFields = []string{"roles", "role"}
 	}
@@ -76,6 +94,7 @@ func (c Config) withDefaults(app core.App) Config {
 	if c.WorkflowsDir == "" {
 		c.WorkflowsDir = filepath.Join(app.DataDir(), "..", "workflows")
 	}
+	c.Retention.Statuses = maps.Clone(c.Retention.Statuses)
 	c.RoleFields = slices.Clone(c.RoleFields)
 	return c
 }
@@ -87,6 +106,8 @@ func (c Config) validate() error {
 		name  string
 		value time.Duration
 	}{
+		{"Retention.Age", c.Retention.Age},
+		{"RetentionInterval", c.RetentionInterval},
 		{"ScriptTimeout", c.ScriptTimeout},
 		{"ShutdownTimeout", c.ShutdownTimeout},
 		{"SyncTimeout", c.SyncTimeout},
@@ -101,5 +122,11 @@ func (c Config) validate() error {
 	if c.Buffer < 0 {
 		errs = append(errs, fmt.Errorf("config.Buffer must not be negative, got %d", c.Buffer))
 	}
-	return errors.Join(errs...)
+	if c.MaxExecutions < 0 {
+		errs = append(errs, fmt.Errorf("config.MaxExecutions must not be negative, got %d", c.MaxExecutions))
+	}
+	if c.Retention.Count < 0 {
+		errs = append(errs, fmt.Errorf("config.Retention.Count must not be negative, got %d", c.Retention.Count))
+	}
+	return errors.Join(append(errs, c.Retention.validateStatuses()...)...)
 }

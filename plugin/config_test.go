@@ -39,6 +39,16 @@ func TestConfig_Wrong(t *testing.T) {
 		says   []string
 	}{
 		{"Buffer", plugin.Config{Buffer: -1}, []string{"config.Buffer must not be negative, got -1"}},
+		{"MaxExecutions", plugin.Config{MaxExecutions: -1}, []string{"config.MaxExecutions must not be negative, got -1"}},
+		{"Retention", plugin.Config{Retention: plugin.Retention{Age: -time.Hour, Count: -2, Statuses: map[string]plugin.RetentionLimit{
+			"completed": {Age: -1, Count: -3}, "running": {Count: 1}, "success": {Age: time.Hour}, "failed": {},
+		}}}, []string{
+			"config.Retention.Age must not be negative, got -1h0m0s", "config.Retention.Count must not be negative, got -2",
+			`config.Retention.Statuses["completed"].Age must not be negative, got -1ns`, `config.Retention.Statuses["completed"].Count must not be negative, got -3`,
+			`config.Retention.Statuses["running"] is no final status, expected one of [completed failed error aborted canceled rejected]`,
+			`config.Retention.Statuses["success"] is no final status`,
+		}},
+		{"RetentionInterval", plugin.Config{RetentionInterval: -time.Minute}, []string{"config.RetentionInterval must not be negative, got -1m0s"}},
 		{"ScriptTimeout", plugin.Config{ScriptTimeout: -time.Second}, []string{"config.ScriptTimeout must not be negative, got -1s"}},
 		{"ShutdownTimeout", plugin.Config{ShutdownTimeout: -1}, []string{"config.ShutdownTimeout must not be negative, got -1ns"}},
 		{"SyncTimeout", plugin.Config{SyncTimeout: -time.Minute}, []string{"config.SyncTimeout must not be negative, got -1m0s"}},

@@ -48,6 +48,7 @@ type Plugin struct {
 	executions  *executions
 	owner       *owner.Owner
 	watcher     *watcher
+	janitor     *janitor
 	origin      origin
 	api         *api.API
 }
@@ -120,13 +121,14 @@ func (p *Plugin) build() error {
 	})
 	p.owner = owner.New(owner.Config{
 		Dir:       p.app.DataDir(),
-		OnAcquire: p.engine.Start,
-		OnRelease: p.engine.Stop,
+		OnAcquire: p.own,
+		OnRelease: p.disown,
 		OnRing:    p.engine.Look,
 		Logger:    p.app.Logger,
 	})
-	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.engine.Kick}
+	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.published}
 	p.executions = &executions{plugin: p, store: p.store, engine: p.engine, runner: runner, owner: p.owner}
+	p.janitor = p.newJanitor()
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  p.executions,
 		Duplicates:  duplicates{p.executions},
@@ -208,6 +210,27 @@ func (p *Plugin) filesChanged() {
 	if err := p.definitions.reload(); err != nil {
 		p.app.Logger().Error("Reloading the workflow files failed", "error", err)
 	}
+}
+
+// own begins what only one process of a pb_data may do.
+func (p *Plugin) own() error {
+	if err := p.engine.Start(); err != nil {
+		return err
+	}
+	p.janitor.Start()
+	return nil
+}
+
+// disown ends it, before another process may begin.
+func (p *Plugin) disown() {
+	p.janitor.Stop()
+	p.engine.Stop()
+}
+
+// published follows a new catalog.
+func (p *Plugin) published() {
+	p.engine.Kick()
+	p.janitor.Refresh()
 }
 
 // stop ends what serve started; it may be called more than once.

@@ -30,7 +30,7 @@ var (
 	knownTrigger = []string{"type", "collection", "global", "actions", "condition", "fields", "expand"}
 	// unavailable options have their place in the design; accepting one without
 	// doing what it says would be worse than refusing it.
-	unavailableOptions  = []string{"onFailure", "retention"}
+	unavailableOptions  = []string{"onFailure"}
 	unavailableTriggers = []string{"before", "record", "schedule", "webhook", "manual"}
 )
 
@@ -66,6 +66,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return readConcurrency(vm, o, def) },
 		func() *optionError { return readDedup(vm, o, def) },
 		func() *optionError { return readPriority(o, def) },
+		func() *optionError { return readRetention(vm, o["retention"], def) },
 	} {
 		if err := read(); err != nil {
 			return err

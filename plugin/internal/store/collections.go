@@ -20,6 +20,7 @@ func specs() []collectionSpec {
 				boolean("enabled"), boolean("paused"), boolean("valid"), boolean("missing"), text("error"), hiddenJSON("problems"),
 				oneOf("mode", modes()...), jsonField("trigger"), jsonField("rule"),
 				oneOf("source", sourceFile, "dashboard", "go"), text("file"), number("version"),
+				hiddenJSON("counters"),
 				created(), updated(),
 			},
 			indexes: []indexSpec{{name: "idx_workflows_key", columns: "`key`", unique: true}},

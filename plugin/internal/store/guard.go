@@ -81,13 +81,13 @@ func guardDelete(e *core.RecordRequestEvent) error {
 }
 
 // guardWorkflowUpdate compares values, so that a form that sends the whole
-// record back passes.
+// record back passes. Counters go on meanwhile, and are never saved from a record.
 func guardWorkflowUpdate(e *core.RecordRequestEvent) error {
 	original := e.Record.Original()
 	errs := validation.Errors{}
 	for _, field := range e.Record.Collection().Fields {
 		name := field.GetName()
-		if name == "enabled" || name == "paused" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
+		if name == "enabled" || name == "paused" || name == "counters" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
 			continue
 		}
 		errs[name] = validation.NewError("validation_read_only", fmt.Sprintf("The field %q comes from the workflow's file; only \"enabled\" and \"paused\" can be changed.", name))

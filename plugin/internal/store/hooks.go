@@ -10,10 +10,11 @@ import (
 const hookID = "pbWorkflowsStore"
 
 // BindHooks adds to app what the system collections need in PocketBase's own
-// records API: BindEnrich and BindGuards. Call it once per app.
+// records API: BindEnrich, BindGuards and BindCounters. Call it once per app.
 func BindHooks(app core.App) {
 	BindEnrich(app)
 	BindGuards(app)
+	BindCounters(app)
 }
 
 // BindEnrich shows superusers the error of an execution with its stack

@@ -109,6 +109,9 @@ type Definition struct {
 	// Priority decides which waiting workflow runs first: higher ones do, from
 	// -100 to 100. Defaults to 0.
 	Priority int `json:"priority,omitempty"`
+	// Retention limits the finished executions that are kept. Nil says nothing:
+	// the plugin's own limits hold.
+	Retention *Retention `json:"retention,omitempty"`
 
 	// File and Line are where the workflow(...) call stands.
 	File string `json:"file"`
