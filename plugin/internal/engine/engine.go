@@ -223,7 +223,7 @@ func (e *Engine) hold(n *entry) {
 
 // may reports whether a lane's next entry may run. The lock is held.
 func (e *Engine) may(l *lane) bool {
-	return l.inFlight < perWorker*e.config.Workers && l.stuck < e.config.Workers && !e.config.Paused(l.workflow)
+	return l.inFlight < perWorker*e.config.Workers && l.busy.Load() < int64(e.config.Workers) && !e.config.Paused(l.workflow)
 }
 
 // dispatch starts what may run. The lock is held.
@@ -241,7 +241,7 @@ func (e *Engine) dispatch() {
 			break
 		}
 		j := e.held[n.id]
-		j.slot = &slot{slots: e.slots}
+		j.slot = &slot{slots: e.slots, busy: &e.queue.lane(n.workflow).busy}
 		j.slot.took()
 		e.inFlight++
 		e.jobs.Add(1)

@@ -32,7 +32,7 @@ type job struct {
 func (j *job) branchSlot() *slot {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := &slot{slots: j.slot.slots}
+	s := &slot{slots: j.slot.slots, busy: j.slot.busy}
 	j.branches = append(j.branches, s)
 	return s
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
@@ -22,9 +23,10 @@ type lane struct {
 	workflow string
 	waiting  []*entry
 	loaded   int
-	// inFlight counts those that were taken and have not ended or parked; stuck of
-	// them keep the CPU for long.
-	inFlight, stuck int
+	// inFlight counts those that were taken and have not ended or parked.
+	inFlight int
+	// busy counts their scripts that have a slot or keep the CPU without one.
+	busy atomic.Int64
 }
 
 // queue decides which execution is next: of the workflows with the highest

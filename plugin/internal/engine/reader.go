@@ -188,7 +188,6 @@ func (e *Engine) lookAfter() {
 	now := e.config.Now()
 	var marks []*workflow.Execution
 	var scripts []*slot
-	stuck := map[*lane]int{}
 	for j := range e.active {
 		if now.Sub(j.began) < slow {
 			continue
@@ -197,17 +196,7 @@ func (e *Engine) lookAfter() {
 			j.marked = true
 			marks = append(marks, &j.row)
 		}
-		l := e.queue.lane(j.entry.workflow)
-		for _, s := range j.scripts() {
-			if s.isStuck() {
-				stuck[l]++
-			} else if stuck[l] < e.config.Workers {
-				scripts = append(scripts, s)
-			}
-		}
-	}
-	for _, l := range e.queue.lanes {
-		l.stuck = stuck[l]
+		scripts = append(scripts, j.scripts()...)
 	}
 	e.tick()
 	e.jobs.Add(1)
