@@ -129,10 +129,6 @@ func (e *Engine) Stop() {
 	}
 	e.queue.clear()
 	e.limits = newLimiter()
-	if e.ticker != nil {
-		e.ticker.Stop()
-		e.ticker = nil
-	}
 	e.signalIdle()
 	e.stopTaking()
 	cancel := e.cancel

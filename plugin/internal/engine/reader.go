@@ -180,11 +180,11 @@ func (e *Engine) tick() {
 // their slots from scripts that keep the CPU.
 func (e *Engine) lookAfter() {
 	e.mu.Lock()
-	if e.ticker == nil {
-		e.mu.Unlock()
-		return // stopped
-	}
 	e.ticker = nil
+	if len(e.active) == 0 {
+		e.mu.Unlock()
+		return
+	}
 	now := e.config.Now()
 	var marks []*workflow.Execution
 	var scripts []*slot
