@@ -47,6 +47,9 @@ type Engine struct {
 	// reads are the reads of the store that may bring more to do.
 	reads   int
 	loading bool
+	// scanned is the highest id that a scan has found. What is submitted with a
+	// lower one may have run already: its committer was late.
+	scanned string
 	ticker  *time.Timer
 	// waiters are the callers of Run, by execution.
 	waiters map[string][]chan ending
@@ -163,7 +166,11 @@ func (e *Engine) Submit(executions ...*workflow.Execution) {
 			e.alarm.set(x.WakeAt)
 			continue
 		}
-		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+		if x.ID <= e.scanned {
+			e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: true})
+		} else {
+			e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+		}
 	}
 	e.dispatch()
 }

@@ -49,7 +49,7 @@ func (e *Engine) scan(ctx context.Context) error {
 			return nil
 		}
 		for _, w := range found {
-			after = w.ID
+			after, e.scanned = w.ID, max(e.scanned, w.ID)
 			e.hold(&entry{id: w.ID, workflow: w.Workflow, stored: true})
 		}
 		e.dispatch()
