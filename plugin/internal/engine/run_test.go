@@ -58,17 +58,17 @@ func TestEngine_Run(t *testing.T) {
 		assert.Equal(t, workflow.StatusCompleted, w.store.row("a").Status)
 	})
 
-	bubble(t, "of_one_that_is_held_is_an_error", func(t *testing.T) {
+	bubble(t, "of_one_that_is_held_waits_for_its_end", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second), workers(1))
 		w.start()
-		running, waiting := execution("a"), execution("b")
-		w.commit(running, waiting)
-		for _, x := range []*workflow.Execution{running, waiting} {
-			_, err := w.Run(t.Context(), x)
-			require.ErrorContains(t, err, x.ID)
-			require.ErrorContains(t, err, "runs already")
+		running, queued := execution("a"), execution("b")
+		w.commit(running, queued)
+		for i, x := range []*workflow.Execution{running, queued} {
+			outcome, err := w.Run(t.Context(), x)
+			require.NoError(t, err)
+			assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+			assert.Equal(t, time.Duration(i+1)*time.Second, w.elapsed())
 		}
-		w.drain()
 		assert.Equal(t, []string{"a", "b"}, w.ran())
 	})
 

@@ -35,10 +35,21 @@ func (f runnerFunc) Run(ctx context.Context, x *workflow.Execution, s *engine.Se
 	return f(ctx, x, s)
 }
 
-// takes is a handler that is busy for d, unless it is interrupted.
+// takes is a handler that keeps the CPU for d, unless it is interrupted.
 func takes(d time.Duration) runnerFunc {
 	return func(ctx context.Context, _ *workflow.Execution, _ *engine.Session) workflow.Outcome {
 		return wait(ctx, d)
+	}
+}
+
+// waitsFor is a handler that waits for something else than the CPU for d.
+func waitsFor(d time.Duration) runnerFunc {
+	return func(ctx context.Context, _ *workflow.Execution, s *engine.Session) (out workflow.Outcome) {
+		_ = s.Waiting(ctx, func() error {
+			out = wait(ctx, d)
+			return nil
+		})
+		return out
 	}
 }
 
@@ -47,13 +58,62 @@ func takes(d time.Duration) runnerFunc {
 func wait(ctx context.Context, d time.Duration) workflow.Outcome {
 	select {
 	case <-time.After(d):
-		return workflow.Outcome{Status: workflow.StatusCompleted}
+		return done()
 	case <-ctx.Done():
-		if errors.Is(context.Cause(ctx), engine.ErrStopping) {
-			return workflow.Outcome{Status: workflow.StatusQueued}
-		}
-		return workflow.Outcome{Status: workflow.StatusAborted, Reason: context.Cause(ctx).Error()}
+		return interrupted(ctx)
 	}
+}
+
+func done() workflow.Outcome { return workflow.Outcome{Status: workflow.StatusCompleted} }
+
+func interrupted(ctx context.Context) workflow.Outcome {
+	if errors.Is(context.Cause(ctx), engine.ErrTimeout) {
+		return workflow.Outcome{Status: workflow.StatusAborted, Reason: "timeout"}
+	}
+	return workflow.Outcome{Status: workflow.StatusQueued}
+}
+
+// broken is the outcome of a script that the journal refused something.
+func broken(err error) workflow.Outcome {
+	return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Message: err.Error()}}
+}
+
+// naps is a handler that sleeps for d as a step, parked.
+func naps(d time.Duration) runnerFunc {
+	return func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
+		if out, ended := nap(ctx, s, "nap", d); !ended {
+			return out
+		}
+		return done()
+	}
+}
+
+// nap is ctx.step.sleep; false is a run that has to end with out.
+func nap(ctx context.Context, s *engine.Session, name string, d time.Duration) (out workflow.Outcome, ended bool) {
+	step, err := s.Begin(name, workflow.StepSleep, nil)
+	switch {
+	case err != nil:
+		return broken(err), false
+	case step.Status.Final():
+		return out, true
+	case step.Status != workflow.StatusWaiting:
+		step.WakeAt = s.Now().Add(d)
+		return parked(step, workflow.Park{WakeAt: step.WakeAt}), false
+	case s.Now().Before(step.WakeAt):
+		return parked(step, workflow.Park{WakeAt: step.WakeAt}), false
+	}
+	step.Status = workflow.StatusCompleted
+	if err := s.Save(ctx, step); err != nil {
+		return broken(err), false
+	}
+	return out, true
+}
+
+// parked is the outcome of a script that waits.
+func parked(step *workflow.Step, p workflow.Park) workflow.Outcome {
+	step.Status = workflow.StatusWaiting
+	p.Steps = append(p.Steps, step)
+	return workflow.Outcome{Status: workflow.StatusWaiting, Park: p}
 }
 
 // world is an engine with a fake store and a record of what it ran.
@@ -82,6 +142,8 @@ func newWorld(t *testing.T, run runnerFunc, change ...func(*engine.Config)) *wor
 func (w *world) engine(run runnerFunc, change ...func(*engine.Config)) *engine.Engine {
 	config := engine.Config{
 		Store:   w.store,
+		Journal: w.store,
+		Waits:   w.store,
 		Logger:  func() *slog.Logger { return slog.New(slog.DiscardHandler) },
 		Workers: 4,
 		Runner: runnerFunc(func(ctx context.Context, x *workflow.Execution, s *engine.Session) workflow.Outcome {
@@ -184,5 +246,7 @@ func shutdown(d time.Duration) func(*engine.Config) {
 }
 
 func timeout(d time.Duration) func(*engine.Config) {
-	return func(c *engine.Config) { c.Timeout = func(*workflow.Execution) time.Duration { return d } }
+	return func(c *engine.Config) {
+		c.Policy = func(*workflow.Execution) engine.Policy { return engine.Policy{Timeout: d} }
+	}
 }
