@@ -471,7 +471,7 @@ func (e *Engine) interrupt(done workflow.Canceled) {
 				j.cancel(ErrCanceled)
 				continue
 			}
-			if j.slot != nil || j.outside {
+			if !j.waits() {
 				continue // its turn has come: it finds out itself
 			}
 			waiting[id] = struct{}{}

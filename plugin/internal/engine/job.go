@@ -28,6 +28,10 @@ type job struct {
 	branches []*slot
 }
 
+// waits reports whether the job's turn has not come yet. The engine's lock is
+// held.
+func (j *job) waits() bool { return j.slot == nil && !j.outside }
+
 // branchSlot makes a slot for one more script of the job.
 func (j *job) branchSlot() *slot {
 	j.mu.Lock()

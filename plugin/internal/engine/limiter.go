@@ -41,7 +41,7 @@ func (l *limiter) occupy(group, id string) {
 	l.group[id] = group
 }
 
-// leave gives a place back and returns the entry that may take it, or nil.
+// leave gives a place back and returns the entry that has it now, or nil.
 func (l *limiter) leave(id string) *entry {
 	group, ok := l.group[id]
 	if !ok {
@@ -49,10 +49,13 @@ func (l *limiter) leave(id string) *entry {
 	}
 	delete(l.group, id)
 	delete(l.inside[group], id)
-	if len(l.inside[group]) == 0 {
+	next := l.next(group)
+	if next != nil {
+		l.occupy(group, next.id)
+	} else if len(l.inside[group]) == 0 {
 		delete(l.inside, group)
 	}
-	return l.next(group)
+	return next
 }
 
 // next takes out the entry that is blocked longest.

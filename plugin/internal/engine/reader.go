@@ -109,13 +109,14 @@ func (e *Engine) load(ctx context.Context) error {
 		for _, n := range entries {
 			switch x := byID[n.id]; {
 			case x != nil:
-				if j := e.held[n.id]; j != nil && j.slot == nil { // else it reads its own
+				if j := e.held[n.id]; j != nil && j.waits() { // else it reads its own
 					n.x = x
 				}
 			default:
-				if j := e.held[n.id]; j != nil && j.slot == nil && j.entry == n {
+				if j := e.held[n.id]; j != nil && j.waits() && j.entry == n {
 					gone[n.id] = struct{}{}
 					delete(e.held, n.id)
+					e.freeGroup(n.id)
 				}
 			}
 		}
