@@ -114,6 +114,8 @@ func (e *Engine) Start() error {
 	}
 	e.live()
 	e.running = true
+	e.queue.clear() // what was put there while the last ones ended
+	e.limits = newLimiter()
 	e.alarm.start()
 	e.read(e.scan)
 	e.read(e.due)
@@ -126,7 +128,7 @@ func (e *Engine) Stop() {
 	e.mu.Lock()
 	e.running = false
 	for id, j := range e.held {
-		if _, runs := e.active[j]; !runs {
+		if j.waits() {
 			delete(e.held, id)
 		}
 	}
