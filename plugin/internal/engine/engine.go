@@ -408,7 +408,8 @@ func (e *Engine) settle(j *job, x *workflow.Execution, outcome workflow.Outcome,
 		delete(e.held, n.id)
 	}
 	parked := err == nil && outcome.Status == workflow.StatusWaiting
-	if !parked {
+	failed := err != nil && !gone(err)
+	if !parked && !failed {
 		e.freeGroup(n.id)
 	}
 	if final || gone(err) {
@@ -424,7 +425,7 @@ func (e *Engine) settle(j *job, x *workflow.Execution, outcome workflow.Outcome,
 		return
 	}
 	switch {
-	case parked && j.again, err != nil && !gone(err):
+	case parked && j.again, failed:
 		e.hold(&entry{id: n.id, workflow: n.workflow, stored: true})
 	case parked:
 		e.alarm.set(outcome.Park.WakeAt)
