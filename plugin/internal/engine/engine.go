@@ -158,21 +158,25 @@ func (e *Engine) Stop() {
 // Submit hands over executions whose rows have committed. It never blocks: what
 // finds no room in memory is read from the store when its turn comes.
 func (e *Engine) Submit(executions ...*workflow.Execution) {
+	entries := make([]*entry, len(executions))
+	for i, x := range executions {
+		entries[i] = &entry{id: x.ID, workflow: x.Workflow, x: x}
+		entries[i].judge(e.config.Policy)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.running {
 		return // the next Start reads the rows
 	}
-	for _, x := range executions {
-		if x.Status == workflow.StatusWaiting {
-			e.alarm.set(x.WakeAt)
+	for _, n := range entries {
+		if n.x.Status == workflow.StatusWaiting {
+			e.alarm.set(n.x.WakeAt)
 			continue
 		}
-		if x.ID <= e.scanned {
-			e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: true})
-		} else {
-			e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+		if n.id <= e.scanned {
+			n.x, n.stored = nil, true
 		}
+		e.hold(n)
 	}
 	e.dispatch()
 }
@@ -228,7 +232,18 @@ func (e *Engine) hold(n *entry) {
 
 // may reports whether a lane's next entry may run. The lock is held.
 func (e *Engine) may(l *lane) bool {
-	return l.inFlight < perWorker*e.config.Workers && l.busy.Load() < int64(e.config.Workers) && !e.config.Paused(l.workflow)
+	return l.opening == nil && l.inFlight < perWorker*e.config.Workers && l.busy.Load() < int64(e.config.Workers) && !e.config.Paused(l.workflow)
+}
+
+// next takes the entry whose turn it is; those whose group is full wait aside.
+// The lock is held.
+func (e *Engine) next() *entry {
+	for {
+		n := e.queue.pop(e.may, e.config.Priority)
+		if n == nil || n.limit <= 0 || e.limits.enter(n) {
+			return n
+		}
+	}
 }
 
 // dispatch starts what may run. The lock is held.
@@ -238,17 +253,22 @@ func (e *Engine) dispatch() {
 		return
 	}
 	for e.queue.size > 0 && e.inFlight < allPerWorker*e.config.Workers && e.slots.try() {
-		n := e.queue.pop(e.may, e.config.Priority)
+		n := e.next()
 		if n == nil {
 			e.slots.mu.Lock()
 			e.slots.handOver()
 			e.slots.mu.Unlock()
 			break
 		}
-		j := e.held[n.id]
-		j.slot = &slot{slots: e.slots, busy: &e.queue.lane(n.workflow).busy}
-		j.slot.took()
+		l := e.queue.lane(n.workflow)
+		if !n.known {
+			l.opening = n
+		}
+		l.inFlight++
 		e.inFlight++
+		j := e.held[n.id]
+		j.slot = &slot{slots: e.slots, busy: &l.busy}
+		j.slot.took()
 		e.jobs.Add(1)
 		go e.work(e.ctx, j)
 	}
@@ -263,8 +283,7 @@ func (e *Engine) work(ctx context.Context, j *job) {
 	defer e.jobs.Done()
 	n := j.entry
 	x, err := e.loaded(ctx, n)
-	if err == nil && x != nil && !e.enter(x, n) {
-		e.release(j)
+	if !e.enter(j) {
 		return
 	}
 	outcome := workflow.Outcome{Status: workflow.StatusQueued}
@@ -299,32 +318,40 @@ func (e *Engine) loaded(ctx context.Context, n *entry) (*workflow.Execution, err
 	return n.x, nil
 }
 
-// enter takes a place in the execution's group; without one it waits aside.
-func (e *Engine) enter(x *workflow.Execution, n *entry) bool {
-	policy := e.config.Policy(x)
-	if policy.Limit <= 0 {
-		return true
+// enter takes a place in the group of an entry that was just read; without one
+// the job's turn ends, and it waits aside.
+func (e *Engine) enter(j *job) bool {
+	n := j.entry
+	if n.known {
+		return true // its place was taken with its turn
 	}
+	n.judge(e.config.Policy)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.limits.enter(policy.Group, policy.Limit, n)
-}
-
-// release ends the turn of an entry that was put aside.
-func (e *Engine) release(j *job) {
-	j.slot.leave()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	j.slot = nil
-	e.inFlight--
-	e.queue.lane(j.entry.workflow).inFlight--
+	l := e.queue.lane(n.workflow)
+	l.opening = nil
+	mine := j.slot
+	may := n.limit <= 0 || j.canceled || !e.running || e.limits.enter(n)
+	if !may {
+		j.slot = nil
+		e.inFlight--
+		l.inFlight--
+	}
 	e.dispatch()
+	e.mu.Unlock()
+	if !may {
+		mine.leave()
+	}
+	return may
 }
 
 func (e *Engine) run(ctx context.Context, j *job, x *workflow.Execution) (workflow.Outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e.mu.Lock()
+	if j.canceled || !e.running && !j.outside {
+		e.mu.Unlock()
+		return workflow.Outcome{Status: workflow.StatusQueued}, nil
+	}
 	j.cancel, j.began = cancel, e.config.Now()
 	j.row = workflow.Execution{ID: x.ID, StartedAt: x.StartedAt, Attempt: x.Attempt + 1}
 	if j.row.StartedAt.IsZero() {
@@ -345,6 +372,10 @@ func (e *Engine) run(ctx context.Context, j *job, x *workflow.Execution) (workfl
 // failing write is tried again while the engine runs; runErr is why it could not
 // be run at all.
 func (e *Engine) end(ctx context.Context, j *job, x *workflow.Execution, outcome workflow.Outcome, runErr error) {
+	if e.isCanceled(j) {
+		e.settle(j, x, outcome, workflow.ErrGone)
+		return
+	}
 	err := runErr
 	if runErr != nil && ctx.Err() == nil {
 		e.config.Logger().Error("An execution could not be run", "execution", j.entry.id, "workflow", j.entry.workflow, "error", runErr)
@@ -360,6 +391,12 @@ func (e *Engine) end(ctx context.Context, j *job, x *workflow.Execution, outcome
 		}
 	}
 	e.settle(j, x, outcome, err)
+}
+
+func (e *Engine) isCanceled(j *job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return j.canceled
 }
 
 // store writes an end or a wait.
@@ -470,12 +507,12 @@ func (e *Engine) interrupt(done workflow.Canceled) {
 	for _, id := range done.IDs {
 		j := e.held[id]
 		if j != nil {
-			if _, runs := e.active[j]; runs {
-				j.cancel(ErrCanceled)
-				continue
-			}
 			if !j.waits() {
-				continue // its turn has come: it finds out itself
+				j.canceled = true
+				if j.cancel != nil {
+					j.cancel(ErrCanceled)
+				}
+				continue
 			}
 			waiting[id] = struct{}{}
 			delete(e.held, id)
@@ -519,16 +556,18 @@ func (e *Engine) Free(ids ...string) {
 // execution goes on.
 func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) { //nolint:contextcheck // the execution outlives the call: it has the engine's context
 	end := make(chan ending, 1)
+	n := &entry{id: x.ID, workflow: x.Workflow, x: x}
+	n.judge(e.config.Policy)
 	e.mu.Lock()
 	e.waiters[x.ID] = append(e.waiters[x.ID], end)
 	delete(e.reserved, x.ID)
 	switch {
 	case e.held[x.ID] != nil:
-	case e.running && e.config.Policy(x).Limit > 0: // its group's turn has to come
-		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+	case e.running && n.limit > 0: // its group's turn has to come
+		e.hold(n)
 		e.dispatch()
 	default:
-		j := &job{entry: &entry{id: x.ID, workflow: x.Workflow, x: x}, outside: true}
+		j := &job{entry: n, outside: true}
 		e.held[x.ID] = j
 		life := e.ctx
 		e.jobs.Add(1)

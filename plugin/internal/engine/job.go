@@ -16,6 +16,9 @@ type job struct {
 	outside bool
 	// again is true when something woke the execution while it was about to park.
 	again bool
+	// canceled is true once the execution was ended from outside after its turn had
+	// come.
+	canceled bool
 
 	slot   *slot // nil outside of the pool
 	cancel context.CancelCauseFunc

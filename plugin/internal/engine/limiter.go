@@ -17,19 +17,19 @@ const maxBlocked = 64
 
 // enter takes a place for the entry's execution; false puts the entry aside
 // until one is free.
-func (l *limiter) enter(group string, limit int, e *entry) bool {
-	in := l.inside[group]
+func (l *limiter) enter(e *entry) bool {
+	in := l.inside[e.group]
 	if _, ok := in[e.id]; ok {
 		return true
 	}
-	if len(in) >= limit {
-		if len(l.blocked[group]) >= maxBlocked {
+	if len(in) >= e.limit {
+		if len(l.blocked[e.group]) >= maxBlocked {
 			e.x = nil // it will take long: its id is enough
 		}
-		l.blocked[group] = append(l.blocked[group], e)
+		l.blocked[e.group] = append(l.blocked[e.group], e)
 		return false
 	}
-	l.occupy(group, e.id)
+	l.occupy(e.group, e.id)
 	return true
 }
 

@@ -100,17 +100,19 @@ func (e *Engine) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		byID := make(map[string]*workflow.Execution, len(found))
+		byID := make(map[string]*entry, len(found))
 		for _, x := range found {
-			byID[x.ID] = x
+			n := &entry{x: x}
+			n.judge(e.config.Policy)
+			byID[x.ID] = n
 		}
 		e.mu.Lock()
 		gone := map[string]struct{}{}
 		for _, n := range entries {
-			switch x := byID[n.id]; {
-			case x != nil:
+			switch read := byID[n.id]; {
+			case read != nil:
 				if j := e.held[n.id]; j != nil && j.waits() { // else it reads its own
-					n.x = x
+					n.x, n.known, n.group, n.limit = read.x, read.known, read.group, read.limit
 				}
 			default:
 				if j := e.held[n.id]; j != nil && j.waits() && j.entry == n {
@@ -143,13 +145,22 @@ func (e *Engine) due(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		entries := make([]*entry, len(found))
+		for i, x := range found {
+			entries[i] = &entry{id: x.ID, workflow: x.Workflow, stored: true, x: x}
+			entries[i].judge(e.config.Policy)
+		}
 		e.mu.Lock()
-		for _, x := range found {
-			if j := e.held[x.ID]; j != nil {
+		if !e.running {
+			e.mu.Unlock()
+			return nil // the next Start reads the rows
+		}
+		for _, n := range entries {
+			if j := e.held[n.id]; j != nil {
 				j.again = true
 				continue
 			}
-			e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: true, x: x})
+			e.hold(n)
 		}
 		e.dispatch()
 		e.mu.Unlock()
