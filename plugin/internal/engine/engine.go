@@ -47,6 +47,9 @@ type Engine struct {
 	// reads are the reads of the store that may bring more to do.
 	reads   int
 	loading bool
+	// occupied is true once parked executions have their places in their groups
+	// back: nothing starts before.
+	occupied bool
 	// scanned is the highest id that a scan has found. What is submitted with a
 	// lower one may have run already: its committer was late.
 	scanned string
@@ -116,6 +119,7 @@ func (e *Engine) Start() error {
 	e.running = true
 	e.queue.clear() // what was put there while the last ones ended
 	e.limits = newLimiter()
+	e.occupied = false
 	e.alarm.start()
 	e.read(e.scan)
 	e.read(e.due)
@@ -249,7 +253,7 @@ func (e *Engine) next() *entry {
 // dispatch starts what may run. The lock is held.
 func (e *Engine) dispatch() {
 	defer e.signalIdle()
-	if !e.running || e.paused {
+	if !e.running || e.paused || !e.occupied {
 		return
 	}
 	for e.queue.size > 0 && e.inFlight < allPerWorker*e.config.Workers && e.slots.try() {

@@ -35,8 +35,13 @@ func (e *Engine) read(once func(ctx context.Context) error) {
 // scan queues all executions that are stored as queued or running and not held
 // here: an earlier process or another one has left them.
 func (e *Engine) scan(ctx context.Context) error {
-	if err := e.occupy(ctx); err != nil {
-		return err
+	e.mu.Lock()
+	occupied := e.occupied
+	e.mu.Unlock()
+	if !occupied {
+		if err := e.occupy(ctx); err != nil {
+			return err
+		}
 	}
 	for after := ""; ; {
 		found, err := e.config.Store.Active(ctx, after, 4*page)
@@ -60,21 +65,26 @@ func (e *Engine) scan(ctx context.Context) error {
 	}
 }
 
-// occupy gives parked executions back the places that they have in their groups.
+// occupy gives the executions that are in progress back the places that they
+// have in their groups.
 func (e *Engine) occupy(ctx context.Context) error {
 	for _, key := range e.config.Limited() {
-		parked, err := e.config.Store.Waiting(ctx, key)
+		begun, err := e.config.Store.Begun(ctx, key)
 		if err != nil {
 			return err
 		}
 		e.mu.Lock()
-		for _, x := range parked {
-			if policy := e.config.Policy(x); policy.Limit > 0 && e.running && !x.StartedAt.IsZero() {
+		for _, x := range begun {
+			if policy := e.config.Policy(x); policy.Limit > 0 && e.running {
 				e.limits.occupy(policy.Group, x.ID)
 			}
 		}
 		e.mu.Unlock()
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.occupied = true
+	e.dispatch()
 	return nil
 }
 
