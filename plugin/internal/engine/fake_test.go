@@ -15,7 +15,7 @@ import (
 const (
 	active      = "Active"
 	load        = "Load"
-	waiting     = "Waiting"
+	begun       = "Begun"
 	markRunning = "MarkRunning"
 	finish      = "Finish"
 	due         = "Due"
@@ -173,10 +173,10 @@ func (s *fakeStore) Load(_ context.Context, ids []string) (found []*workflow.Exe
 	return found, err
 }
 
-func (s *fakeStore) Waiting(_ context.Context, key string) (found []*workflow.Execution, err error) {
-	err = s.do(waiting, []string{key}, func() error {
+func (s *fakeStore) Begun(_ context.Context, key string) (found []*workflow.Execution, err error) {
+	err = s.do(begun, []string{key}, func() error {
 		s.sorted(func(x workflow.Execution) {
-			if x.Workflow == key && x.Status == workflow.StatusWaiting {
+			if x.Workflow == key && !x.Status.Final() && !x.StartedAt.IsZero() {
 				found = append(found, &x)
 			}
 		})

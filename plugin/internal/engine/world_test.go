@@ -109,6 +109,59 @@ func nap(ctx context.Context, s *engine.Session, name string, d time.Duration) (
 	return out, true
 }
 
+// awaits is a handler that waits for an event, parked, for at most d (0 is for
+// ever), and returns its payload.
+func awaits(name string, d time.Duration) runnerFunc {
+	return func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
+		step, err := s.Begin("wait", workflow.StepWaitForEvent, nil)
+		if err != nil {
+			return broken(err)
+		}
+		step.Ref = name
+		if step.Status != workflow.StatusWaiting && d > 0 {
+			step.WakeAt = s.Now().Add(d)
+		}
+		found, last, err := s.Event(ctx, step, name, func([]byte) (bool, error) { return true, nil })
+		switch {
+		case err != nil:
+			return broken(err)
+		case found:
+			return workflow.Outcome{Status: workflow.StatusCompleted, Output: step.Result}
+		case !step.WakeAt.IsZero() && !s.Now().Before(step.WakeAt):
+			return workflow.Outcome{Status: workflow.StatusCompleted, Reason: "late"}
+		}
+		return parked(step, workflow.Park{WakeAt: step.WakeAt, Events: []string{name}, After: last})
+	}
+}
+
+// invokes is a handler that invokes the workflow "child" and returns how that
+// ended; other workflows run child.
+func invokes(child runnerFunc) runnerFunc {
+	return func(ctx context.Context, x *workflow.Execution, s *engine.Session) workflow.Outcome {
+		if x.Workflow == "child" {
+			return child(ctx, x, s)
+		}
+		step, err := s.Begin("call", workflow.StepInvoke, nil)
+		if err != nil {
+			return broken(err)
+		}
+		if step.Ref == "" {
+			step.Status = workflow.StatusWaiting
+			if refused, err := s.Invoke(ctx, step, "child", nil, true); refused != nil || err != nil {
+				return broken(errors.Join(refused, err))
+			}
+		}
+		found, err := s.Child(ctx, step)
+		switch {
+		case err != nil:
+			return broken(err)
+		case !found.Status.Final():
+			return parked(step, workflow.Park{Children: []string{step.Ref}})
+		}
+		return workflow.Outcome{Status: workflow.StatusCompleted, Reason: string(found.Status)}
+	}
+}
+
 // parked is the outcome of a script that waits.
 func parked(step *workflow.Step, p workflow.Park) workflow.Outcome {
 	step.Status = workflow.StatusWaiting
@@ -226,6 +279,13 @@ func (w *world) at(method string) (times []time.Duration) {
 // execution is one that was triggered just now.
 func execution(id string) *workflow.Execution {
 	return &workflow.Execution{ID: id, Workflow: "greet", Status: workflow.StatusQueued, Mode: workflow.ModeAsync, Created: time.Now()}
+}
+
+// of is an execution of another workflow.
+func of(key, id string) *workflow.Execution {
+	x := execution(id)
+	x.Workflow = key
+	return x
 }
 
 // many makes n executions with ascending ids.
