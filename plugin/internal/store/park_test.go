@@ -38,3 +38,16 @@ func TestStore_Begun(t *testing.T) {
 	}
 	require.ElementsMatch(t, []string{running.ID, parked.ID, woken.ID}, ids)
 }
+
+func TestStore_MarkRunningAfterPark(t *testing.T) {
+	t.Parallel()
+	app, s := newStarted(t)
+	e := newExecution("a")
+	require.NoError(t, s.Insert(app, e))
+	late := *e
+	require.NoError(t, errOf(s.Park(t.Context(), e, workflow.Park{WakeAt: time.Now().Add(time.Hour)})))
+	require.NoError(t, s.MarkRunning(t.Context(), []*workflow.Execution{&late}))
+	found, err := s.Find(t.Context(), e.ID)
+	require.NoError(t, err)
+	require.Equal(t, workflow.StatusWaiting, found.Status)
+}
