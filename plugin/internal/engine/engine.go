@@ -408,6 +408,9 @@ func (e *Engine) store(ctx context.Context, x *workflow.Execution, outcome workf
 	ctx = context.WithoutCancel(ctx) // also while the engine stops
 	if outcome.Status == workflow.StatusWaiting {
 		x.Status = workflow.StatusWaiting
+		e.mu.Lock()
+		j.parks = true
+		e.mu.Unlock()
 		ready, err := e.config.Waits.Park(ctx, x, outcome.Park)
 		if err != nil {
 			return fmt.Errorf("park execution %s: %w", x.ID, err)

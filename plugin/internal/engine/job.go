@@ -14,8 +14,9 @@ type job struct {
 	entry *entry
 	// outside jobs run for a caller that waits, beside the pool.
 	outside bool
-	// again is true when something woke the execution while it was about to park.
-	again bool
+	// again is true when something woke the execution while it was about to park,
+	// parks while it is.
+	again, parks bool
 	// canceled is true once the execution was ended from outside after its turn had
 	// come.
 	canceled bool

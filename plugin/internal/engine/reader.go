@@ -55,6 +55,10 @@ func (e *Engine) scan(ctx context.Context) error {
 		}
 		for _, w := range found {
 			after, e.scanned = w.ID, max(e.scanned, w.ID)
+			if j := e.held[w.ID]; j != nil && j.parks {
+				j.again = true // another process may have woken it since
+				continue
+			}
 			e.hold(&entry{id: w.ID, workflow: w.Workflow, stored: true})
 		}
 		e.dispatch()
