@@ -188,7 +188,7 @@ func (s *fakeStore) Begun(_ context.Context, key string) (found []*workflow.Exec
 func (s *fakeStore) MarkRunning(_ context.Context, executions []*workflow.Execution) error {
 	return s.do(markRunning, idsOf(executions), func() error {
 		for _, x := range executions {
-			if row, ok := s.rows[x.ID]; ok && !row.Status.Final() {
+			if row := s.rows[x.ID]; row.Status == workflow.StatusQueued || row.Status == workflow.StatusRunning {
 				row.Status, row.StartedAt, row.Attempt = workflow.StatusRunning, x.StartedAt, x.Attempt
 				s.rows[x.ID] = row
 			}

@@ -13,7 +13,7 @@ func TestEngine_OddOrders(t *testing.T) {
 	t.Parallel()
 
 	bubble(t, "a_free_worker_takes_up_what_comes_while_others_are_busy", func(t *testing.T) {
-		w := newWorld(t, takes(time.Hour), workers(4))
+		w := newWorld(t, takes(time.Minute), workers(4))
 		w.start()
 		w.commit(execution("a"))
 		synctest.Wait()

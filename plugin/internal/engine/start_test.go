@@ -119,7 +119,7 @@ func TestEngine_Backlog(t *testing.T) {
 	t.Parallel()
 
 	bubble(t, "more_than_memory_has_room_for_are_all_run_once", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), buffer(8), workers(5))
+		w := newWorld(t, takes(50*time.Millisecond), buffer(8), workers(5))
 		w.start()
 		list, ids := many(1000)
 		w.commit(list...)
@@ -129,7 +129,7 @@ func TestEngine_Backlog(t *testing.T) {
 	})
 
 	bubble(t, "several_pages_of_an_earlier_process_are_all_run_once", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), workers(100))
+		w := newWorld(t, takes(50*time.Millisecond), workers(100))
 		list, ids := many(2100)
 		w.store.add(list...)
 		w.start()
@@ -141,7 +141,7 @@ func TestEngine_Backlog(t *testing.T) {
 	})
 
 	bubble(t, "newcomers_queue_up_behind_it", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), buffer(8), workers(1))
+		w := newWorld(t, takes(50*time.Millisecond), buffer(8), workers(1))
 		list, ids := many(300)
 		w.store.add(list...)
 		w.start()
