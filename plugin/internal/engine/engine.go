@@ -157,6 +157,13 @@ func (e *Engine) Stop() {
 	}
 	cancel(ErrStopping)
 	<-done
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id := range e.waiters {
+		if e.held[id] == nil { // parked, or left to the next start
+			e.tell(id, ending{outcome: workflow.Outcome{Status: workflow.StatusQueued}})
+		}
+	}
 }
 
 // Submit hands over executions whose rows have committed. It never blocks: what
