@@ -58,6 +58,7 @@ func newSession(x *Executor, e *workflow.Execution, journal []*workflow.Step, j 
 	r := &recorded{steps: make(map[stepKey]*workflow.Step, len(journal)), bySeq: map[seqKey]*workflow.Step{}, open: map[string]int{}}
 	for _, step := range journal {
 		r.steps[stepKey{step.Branch, step.Name, step.Index}] = step
+		r.invoked = r.invoked || step.Kind == workflow.StepInvoke
 		if step.Kind == workflow.StepBranch {
 			continue
 		}
