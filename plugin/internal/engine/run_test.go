@@ -83,4 +83,52 @@ func TestEngine_Run(t *testing.T) {
 		w.drain()
 		assert.Equal(t, []string{"a"}, w.ran())
 	})
+
+	bubble(t, "returns_at_the_end_over_all_waits", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		outcome, err := w.Run(t.Context(), x)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+		assert.Equal(t, time.Hour, w.elapsed())
+		assert.Equal(t, []string{"a", "a"}, w.ran())
+	})
+
+	bubble(t, "returns_when_the_engine_stops_while_it_is_parked", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		result := w.run(x)
+		time.Sleep(time.Minute)
+		w.Stop()
+		assert.Equal(t, workflow.StatusQueued, (<-result).Status)
+		assert.Equal(t, time.Minute, w.elapsed())
+		assert.Equal(t, workflow.StatusWaiting, w.store.row("a").Status)
+	})
+
+	bubble(t, "parks_before_Start_and_is_left_to_it", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		x := execution("a")
+		w.store.add(x)
+		outcome, err := w.Run(t.Context(), x)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusQueued, outcome.Status)
+		w.start()
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []string{"a"}, w.finished())
+	})
+
+	bubble(t, "several_callers_are_told", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		first, second := w.run(x), w.run(x)
+		assert.Equal(t, workflow.StatusCompleted, (<-first).Status)
+		assert.Equal(t, workflow.StatusCompleted, (<-second).Status)
+		assert.Equal(t, []string{"a"}, w.finished())
+	})
 }
