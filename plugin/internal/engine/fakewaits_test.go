@@ -91,7 +91,8 @@ func (s *fakeStore) Park(_ context.Context, x *workflow.Execution, p workflow.Pa
 // arrived reports whether what p waits for is there already.
 func (s *fakeStore) arrived(id string, p workflow.Park) bool {
 	for _, v := range s.events {
-		if v.Execution == id && v.step == "" && v.ID > p.After && slices.Contains(p.Events, v.Name) {
+		isAwaited := func(a workflow.Awaited) bool { return a.Name == v.Name && a.After < v.ID }
+		if v.Execution == id && v.step == "" && slices.ContainsFunc(p.Events, isAwaited) {
 			return true
 		}
 	}

@@ -130,7 +130,7 @@ func awaits(name string, d time.Duration) runnerFunc {
 		case !step.WakeAt.IsZero() && !s.Now().Before(step.WakeAt):
 			return workflow.Outcome{Status: workflow.StatusCompleted, Reason: "late"}
 		}
-		return parked(step, workflow.Park{WakeAt: step.WakeAt, Events: []string{name}, After: last})
+		return parked(step, workflow.Park{WakeAt: step.WakeAt, Events: []workflow.Awaited{{Name: name, After: last}}})
 	}
 }
 

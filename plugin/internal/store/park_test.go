@@ -51,3 +51,60 @@ func TestStore_MarkRunningAfterPark(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, workflow.StatusWaiting, found.Status)
 }
+
+func TestStore_ParkSeesWhatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	app, s := newStarted(t)
+	sent := func(e *workflow.Execution, name string) string {
+		v := &workflow.Event{Execution: e.ID, Name: name}
+		wakes, err := s.SendEvent(t.Context(), app, v)
+		require.NoError(t, err)
+		require.False(t, wakes)
+		return v.ID
+	}
+	awaits := func(list ...string) (p workflow.Park) {
+		for i := 0; i < len(list); i += 2 {
+			p = p.Merge(workflow.Park{Events: []workflow.Awaited{{Name: list[i], After: list[i+1]}}})
+		}
+		return p
+	}
+	e := newExecution("a")
+	require.NoError(t, s.Insert(app, e))
+	first, second, third := sent(e, "a"), sent(e, "b"), sent(e, "a")
+	ended, open := newExecution("child"), newExecution("child")
+	require.NoError(t, s.Insert(app, ended, open))
+	ended.Status = workflow.StatusFailed
+	require.NoError(t, errOf(s.Finish(t.Context(), ended)))
+
+	for _, c := range []struct {
+		name  string
+		park  workflow.Park
+		ready bool
+	}{
+		{"nothing was looked at", awaits("a", ""), true},
+		{"an earlier one was", awaits("a", first), true},
+		{"the last one was", awaits("a", third), false},
+		{"a later one of another name was", awaits("a", first, "b", second), true},
+		{"all were", awaits("b", second, "a", third), false},
+		{"nothing of one of two names was", awaits("b", "", "a", third), true},
+		{"there is none of the name", awaits("c", ""), false},
+		{"a child has ended", workflow.Park{Children: []string{open.ID, ended.ID}}, true},
+		{"no child has", workflow.Park{Children: []string{open.ID}}, false},
+		{"a time that is over is left to Due", workflow.Park{WakeAt: time.Now().Add(-time.Hour)}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ready, err := s.Park(t.Context(), e, c.park)
+			require.NoError(t, err)
+			require.Equal(t, c.ready, ready)
+			found, err := s.Find(t.Context(), e.ID)
+			require.NoError(t, err)
+			if ready {
+				require.Equal(t, workflow.StatusQueued, found.Status)
+				require.Zero(t, found.WakeAt)
+			} else {
+				require.Equal(t, workflow.StatusWaiting, found.Status)
+				require.WithinDuration(t, c.park.WakeAt, found.WakeAt, time.Millisecond)
+			}
+		})
+	}
+}
