@@ -56,31 +56,26 @@ func (s *Store) Park(ctx context.Context, e *workflow.Execution, p workflow.Park
 	return ready, nil
 }
 
+const (
+	eventArrivedSQL = "SELECT COUNT(*) FROM (SELECT 1 FROM " + eventsName +
+		" WHERE execution = {:execution} AND step = '' AND name = {:name} AND id > {:after} LIMIT 1)"
+	childEndedSQL = "SELECT COUNT(*) FROM (SELECT 1 FROM " + executionsName + " WHERE id IN (%s) AND status IN (" + finalStatuses + ") LIMIT 1)"
+)
+
 // arrived reports whether what p waits for is there already.
 func arrived(db dbx.Builder, execution string, p workflow.Park) (bool, error) {
-	for _, c := range []struct {
-		list []string
-		sql  string
-	}{
-		{p.Events, "SELECT COUNT(*) FROM (SELECT 1 FROM " + eventsName + " WHERE execution = {:execution} AND step = '' AND id > {:after}" +
-			" AND name IN (" + placeholders(p.Events) + ") LIMIT 1)"},
-		{p.Children, "SELECT COUNT(*) FROM (SELECT 1 FROM " + executionsName + " WHERE id IN (" + placeholders(p.Children) + ")" +
-			" AND status IN (" + finalStatuses + ") LIMIT 1)"},
-	} {
-		if len(c.list) == 0 {
-			continue
-		}
-		params := idParams(c.list)
-		params["execution"], params["after"] = execution, p.After
-		var n int
-		if err := db.NewQuery(c.sql).Bind(params).Row(&n); err != nil {
-			return false, err
-		}
-		if n > 0 {
-			return true, nil
+	n := 0
+	for _, v := range p.Events {
+		params := dbx.Params{"execution": execution, "name": v.Name, "after": v.After}
+		if err := db.NewQuery(eventArrivedSQL).Bind(params).Row(&n); err != nil || n > 0 {
+			return n > 0, err
 		}
 	}
-	return false, nil
+	if len(p.Children) == 0 {
+		return false, nil
+	}
+	err := db.NewQuery(fmt.Sprintf(childEndedSQL, placeholders(p.Children))).Bind(idParams(p.Children)).Row(&n)
+	return n > 0, err
 }
 
 // dueSQL takes parked executions out of their wait. The condition is written as
