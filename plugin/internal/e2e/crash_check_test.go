@@ -9,7 +9,7 @@ import (
 )
 
 // check looks at what executions of mixWorkflow have left behind after crashes.
-func check(t *testing.T, h history, acknowledged map[string]string) {
+func check(t *testing.T, h *history, acknowledged map[string]string) {
 	t.Helper()
 	c := &checker{T: t, history: h, byID: map[string]executionRow{}, steps: map[string]map[string]stepRow{}}
 	for _, e := range h.executions {
@@ -30,7 +30,7 @@ func check(t *testing.T, h history, acknowledged map[string]string) {
 
 type checker struct {
 	*testing.T
-	history
+	*history
 	byID  map[string]executionRow
 	steps map[string]map[string]stepRow // by execution and name
 }

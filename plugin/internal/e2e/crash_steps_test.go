@@ -89,7 +89,7 @@ type delivery struct {
 // client works until its server is gone.
 func (m *mix) client(s *server, random *rand.Rand) {
 	for alive := true; alive; {
-		if random.IntN(8) == 0 {
+		if random.IntN(20) == 0 {
 			alive = m.trigger(s, random)
 		} else if d, ok := m.due(); ok {
 			alive = m.deliver(s, d)

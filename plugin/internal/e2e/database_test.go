@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -91,11 +92,11 @@ type history struct {
 }
 
 // history reads the database; countEnds has to have been called.
-func (in *instance) history() history {
+func (in *instance) history() *history {
 	in.t.Helper()
 	db := in.database()
 	defer db.Close()
-	var h history
+	h := &history{}
 	all := func(sql string, into any) {
 		require.NoErrorf(in.t, db.NewQuery(sql).All(into), "%s", sql)
 	}
@@ -111,22 +112,30 @@ func (in *instance) history() history {
 	return h
 }
 
-// describe is an execution with its journal, for messages.
-func (h history) describe(id string) string {
+// journal prints an execution with its steps, events and children, once it is
+// needed.
+type journal struct {
+	history *history
+	id      string
+}
+
+func (h *history) describe(id string) fmt.Stringer { return journal{h, id} }
+
+func (j journal) String() string {
 	var b strings.Builder
-	for _, e := range h.executions {
-		if e.ID == id || e.Parent == id {
-			b.WriteString(strings.Join([]string{"\nexecution", e.ID, e.Workflow, e.Status, e.Reason, "step=" + e.Step, e.Output, e.Error}, " "))
+	for _, e := range j.history.executions {
+		if e.ID == j.id || e.Parent == j.id {
+			fmt.Fprintln(&b, "\nexecution", e.ID, e.Workflow, e.Status, e.Reason, "step="+e.Step, e.Output, e.Error)
 		}
 	}
-	for _, s := range h.steps {
-		if s.Execution == id {
-			b.WriteString(strings.Join([]string{"\n  step", s.ID, s.Branch, s.Kind, s.Name, s.Status, s.Result, "ref=" + s.Ref}, " "))
+	for _, s := range j.history.steps {
+		if s.Execution == j.id {
+			fmt.Fprintln(&b, "  step", s.ID, s.Branch, s.Kind, s.Name, s.Status, s.Result, "ref="+s.Ref)
 		}
 	}
-	for _, v := range h.events {
-		if v.Execution == id {
-			b.WriteString(strings.Join([]string{"\n  event", v.ID, v.Name, v.Payload, "step=" + v.Step}, " "))
+	for _, v := range j.history.events {
+		if v.Execution == j.id {
+			fmt.Fprintln(&b, "  event", v.ID, v.Name, v.Payload, "step="+v.Step)
 		}
 	}
 	return b.String()
