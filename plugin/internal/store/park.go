@@ -78,10 +78,14 @@ func arrived(db dbx.Builder, execution string, p workflow.Park) (bool, error) {
 	return n > 0, err
 }
 
-// dueSQL takes parked executions out of their wait. The condition is written as
-// the partial index has it.
+// byWakeAt reads the parked executions in the order of their times. The index is
+// named because SQLite prefers another one, with which it reads all of them; the
+// condition is written as the partial index has it.
+const byWakeAt = " FROM " + executionsName + " INDEXED BY " + wakeIndex + " WHERE status = 'waiting' AND wakeAt != ''"
+
+// dueSQL takes parked executions out of their wait.
 const dueSQL = "UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id IN (" +
-	"SELECT id FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != '' AND wakeAt <= {:now} ORDER BY wakeAt LIMIT {:limit}" +
+	"SELECT id" + byWakeAt + " AND wakeAt <= {:now} ORDER BY wakeAt LIMIT {:limit}" +
 	") RETURNING " + executionColumns
 
 // Due queues at most limit parked executions whose time has come, and returns
@@ -112,7 +116,7 @@ func (s *Store) Queue(ctx context.Context, id string) error {
 	return nil
 }
 
-const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '') FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != ''"
+const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '')" + byWakeAt
 
 // NextWake is when the first parked execution is due; zero when none is.
 func (s *Store) NextWake(ctx context.Context) (time.Time, error) {
