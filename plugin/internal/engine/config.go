@@ -31,8 +31,9 @@ type Store interface {
 	Active(ctx context.Context, after string, limit int) ([]workflow.Waiter, error)
 	// Load reads executions, those that exist.
 	Load(ctx context.Context, ids []string) ([]*workflow.Execution, error)
-	// Waiting reads the parked executions of a workflow.
-	Waiting(ctx context.Context, key string) ([]*workflow.Execution, error)
+	// Begun reads the executions of a workflow that have begun and not ended, parked
+	// ones included.
+	Begun(ctx context.Context, key string) ([]*workflow.Execution, error)
 	// MarkRunning stores that executions run, with StartedAt and Attempt.
 	MarkRunning(ctx context.Context, executions []*workflow.Execution) error
 	// Finish stores the end of an execution; workflow.ErrGone when its row is

@@ -47,6 +47,12 @@ type Engine struct {
 	// reads are the reads of the store that may bring more to do.
 	reads   int
 	loading bool
+	// occupied is true once parked executions have their places in their groups
+	// back: nothing starts before.
+	occupied bool
+	// scanned is the highest id that a scan has found. What is submitted with a
+	// lower one may have run already: its committer was late.
+	scanned string
 	ticker  *time.Timer
 	// waiters are the callers of Run, by execution.
 	waiters map[string][]chan ending
@@ -111,6 +117,9 @@ func (e *Engine) Start() error {
 	}
 	e.live()
 	e.running = true
+	e.queue.clear() // what was put there while the last ones ended
+	e.limits = newLimiter()
+	e.occupied = false
 	e.alarm.start()
 	e.read(e.scan)
 	e.read(e.due)
@@ -123,16 +132,12 @@ func (e *Engine) Stop() {
 	e.mu.Lock()
 	e.running = false
 	for id, j := range e.held {
-		if _, runs := e.active[j]; !runs {
+		if j.waits() {
 			delete(e.held, id)
 		}
 	}
 	e.queue.clear()
 	e.limits = newLimiter()
-	if e.ticker != nil {
-		e.ticker.Stop()
-		e.ticker = nil
-	}
 	e.signalIdle()
 	e.stopTaking()
 	cancel := e.cancel
@@ -152,22 +157,37 @@ func (e *Engine) Stop() {
 	}
 	cancel(ErrStopping)
 	<-done
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id := range e.waiters {
+		if e.held[id] == nil { // parked, or left to the next start
+			e.tell(id, ending{outcome: workflow.Outcome{Status: workflow.StatusQueued}})
+		}
+	}
 }
 
 // Submit hands over executions whose rows have committed. It never blocks: what
 // finds no room in memory is read from the store when its turn comes.
 func (e *Engine) Submit(executions ...*workflow.Execution) {
+	entries := make([]*entry, len(executions))
+	for i, x := range executions {
+		entries[i] = &entry{id: x.ID, workflow: x.Workflow, stored: x.Stored, x: x}
+		entries[i].judge(e.config.Policy)
+	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.running {
 		return // the next Start reads the rows
 	}
-	for _, x := range executions {
-		if x.Status == workflow.StatusWaiting {
-			e.alarm.set(x.WakeAt)
+	for _, n := range entries {
+		if n.x.Status == workflow.StatusWaiting {
+			e.alarm.set(n.x.WakeAt)
 			continue
 		}
-		e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: x.Stored, x: x})
+		if n.id <= e.scanned {
+			n.x, n.stored = nil, true
+		}
+		e.hold(n)
 	}
 	e.dispatch()
 }
@@ -223,27 +243,43 @@ func (e *Engine) hold(n *entry) {
 
 // may reports whether a lane's next entry may run. The lock is held.
 func (e *Engine) may(l *lane) bool {
-	return l.inFlight < perWorker*e.config.Workers && l.stuck < e.config.Workers && !e.config.Paused(l.workflow)
+	return l.opening == nil && l.inFlight < perWorker*e.config.Workers && l.busy.Load() < int64(e.config.Workers) && !e.config.Paused(l.workflow)
+}
+
+// next takes the entry whose turn it is; those whose group is full wait aside.
+// The lock is held.
+func (e *Engine) next() *entry {
+	for {
+		n := e.queue.pop(e.may, e.config.Priority)
+		if n == nil || n.limit <= 0 || e.limits.enter(n) {
+			return n
+		}
+	}
 }
 
 // dispatch starts what may run. The lock is held.
 func (e *Engine) dispatch() {
 	defer e.signalIdle()
-	if !e.running || e.paused {
+	if !e.running || e.paused || !e.occupied {
 		return
 	}
 	for e.queue.size > 0 && e.inFlight < allPerWorker*e.config.Workers && e.slots.try() {
-		n := e.queue.pop(e.may, e.config.Priority)
+		n := e.next()
 		if n == nil {
 			e.slots.mu.Lock()
 			e.slots.handOver()
 			e.slots.mu.Unlock()
 			break
 		}
-		j := e.held[n.id]
-		j.slot = &slot{slots: e.slots}
-		j.slot.took()
+		l := e.queue.lane(n.workflow)
+		if !n.known {
+			l.opening = n
+		}
+		l.inFlight++
 		e.inFlight++
+		j := e.held[n.id]
+		j.slot = &slot{slots: e.slots, busy: &l.busy}
+		j.slot.took()
 		e.jobs.Add(1)
 		go e.work(e.ctx, j)
 	}
@@ -258,8 +294,7 @@ func (e *Engine) work(ctx context.Context, j *job) {
 	defer e.jobs.Done()
 	n := j.entry
 	x, err := e.loaded(ctx, n)
-	if err == nil && x != nil && !e.enter(x, n) {
-		e.release(j)
+	if !e.enter(j) {
 		return
 	}
 	outcome := workflow.Outcome{Status: workflow.StatusQueued}
@@ -294,32 +329,40 @@ func (e *Engine) loaded(ctx context.Context, n *entry) (*workflow.Execution, err
 	return n.x, nil
 }
 
-// enter takes a place in the execution's group; without one it waits aside.
-func (e *Engine) enter(x *workflow.Execution, n *entry) bool {
-	policy := e.config.Policy(x)
-	if policy.Limit <= 0 {
-		return true
+// enter takes a place in the group of an entry that was just read; without one
+// the job's turn ends, and it waits aside.
+func (e *Engine) enter(j *job) bool {
+	n := j.entry
+	if n.known {
+		return true // its place was taken with its turn
 	}
+	n.judge(e.config.Policy)
 	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.limits.enter(policy.Group, policy.Limit, n)
-}
-
-// release ends the turn of an entry that was put aside.
-func (e *Engine) release(j *job) {
-	j.slot.leave()
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	j.slot = nil
-	e.inFlight--
-	e.queue.lane(j.entry.workflow).inFlight--
+	l := e.queue.lane(n.workflow)
+	l.opening = nil
+	mine := j.slot
+	may := n.limit <= 0 || j.canceled || !e.running || e.limits.enter(n)
+	if !may {
+		j.slot = nil
+		e.inFlight--
+		l.inFlight--
+	}
 	e.dispatch()
+	e.mu.Unlock()
+	if !may {
+		mine.leave()
+	}
+	return may
 }
 
 func (e *Engine) run(ctx context.Context, j *job, x *workflow.Execution) (workflow.Outcome, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	e.mu.Lock()
+	if j.canceled || !e.running && !j.outside {
+		e.mu.Unlock()
+		return workflow.Outcome{Status: workflow.StatusQueued}, nil
+	}
 	j.cancel, j.began = cancel, e.config.Now()
 	j.row = workflow.Execution{ID: x.ID, StartedAt: x.StartedAt, Attempt: x.Attempt + 1}
 	if j.row.StartedAt.IsZero() {
@@ -340,6 +383,10 @@ func (e *Engine) run(ctx context.Context, j *job, x *workflow.Execution) (workfl
 // failing write is tried again while the engine runs; runErr is why it could not
 // be run at all.
 func (e *Engine) end(ctx context.Context, j *job, x *workflow.Execution, outcome workflow.Outcome, runErr error) {
+	if e.isCanceled(j) {
+		e.settle(j, x, outcome, workflow.ErrGone)
+		return
+	}
 	err := runErr
 	if runErr != nil && ctx.Err() == nil {
 		e.config.Logger().Error("An execution could not be run", "execution", j.entry.id, "workflow", j.entry.workflow, "error", runErr)
@@ -357,11 +404,20 @@ func (e *Engine) end(ctx context.Context, j *job, x *workflow.Execution, outcome
 	e.settle(j, x, outcome, err)
 }
 
+func (e *Engine) isCanceled(j *job) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return j.canceled
+}
+
 // store writes an end or a wait.
 func (e *Engine) store(ctx context.Context, x *workflow.Execution, outcome workflow.Outcome, j *job) error {
 	ctx = context.WithoutCancel(ctx) // also while the engine stops
 	if outcome.Status == workflow.StatusWaiting {
 		x.Status = workflow.StatusWaiting
+		e.mu.Lock()
+		j.parks = true
+		e.mu.Unlock()
 		ready, err := e.config.Waits.Park(ctx, x, outcome.Park)
 		if err != nil {
 			return fmt.Errorf("park execution %s: %w", x.ID, err)
@@ -403,7 +459,8 @@ func (e *Engine) settle(j *job, x *workflow.Execution, outcome workflow.Outcome,
 		delete(e.held, n.id)
 	}
 	parked := err == nil && outcome.Status == workflow.StatusWaiting
-	if !parked {
+	failed := err != nil && !gone(err)
+	if !parked && !failed {
 		e.freeGroup(n.id)
 	}
 	if final || gone(err) {
@@ -419,7 +476,7 @@ func (e *Engine) settle(j *job, x *workflow.Execution, outcome workflow.Outcome,
 		return
 	}
 	switch {
-	case parked && j.again, err != nil && !gone(err):
+	case parked && j.again, failed:
 		e.hold(&entry{id: n.id, workflow: n.workflow, stored: true})
 	case parked:
 		e.alarm.set(outcome.Park.WakeAt)
@@ -467,12 +524,12 @@ func (e *Engine) interrupt(done workflow.Canceled) {
 	for _, id := range done.IDs {
 		j := e.held[id]
 		if j != nil {
-			if _, runs := e.active[j]; runs {
-				j.cancel(ErrCanceled)
+			if !j.waits() {
+				j.canceled = true
+				if j.cancel != nil {
+					j.cancel(ErrCanceled)
+				}
 				continue
-			}
-			if j.slot != nil || j.outside {
-				continue // its turn has come: it finds out itself
 			}
 			waiting[id] = struct{}{}
 			delete(e.held, id)
@@ -516,16 +573,18 @@ func (e *Engine) Free(ids ...string) {
 // execution goes on.
 func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outcome, error) {
 	end := make(chan ending, 1)
+	n := &entry{id: x.ID, workflow: x.Workflow, x: x}
+	n.judge(e.config.Policy)
 	e.mu.Lock()
 	e.waiters[x.ID] = append(e.waiters[x.ID], end)
 	delete(e.reserved, x.ID)
 	switch {
 	case e.held[x.ID] != nil:
-	case e.running && e.config.Policy(x).Limit > 0: // its group's turn has to come
-		e.hold(&entry{id: x.ID, workflow: x.Workflow, x: x})
+	case e.running && n.limit > 0: // its group's turn has to come
+		e.hold(n)
 		e.dispatch()
 	default:
-		j := &job{entry: &entry{id: x.ID, workflow: x.Workflow, x: x}, outside: true}
+		j := &job{entry: n, outside: true}
 		e.held[x.ID] = j
 		life := e.ctx
 		e.jobs.Add(1)

@@ -50,7 +50,7 @@ func TestEngine_Submit(t *testing.T) {
 		assert.Equal(t, []string{"a"}, w.ran())
 	})
 
-	bubble(t, "and_found_by_a_refill_runs_once", func(t *testing.T) {
+	bubble(t, "and_found_by_a_scan_runs_once", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second))
 		list, ids := many(20)
 		w.store.add(list...)
@@ -61,16 +61,16 @@ func TestEngine_Submit(t *testing.T) {
 		assert.ElementsMatch(t, ids, w.finished())
 	})
 
-	bubble(t, "one_that_ends_while_a_refill_reads_it_runs_once", func(t *testing.T) {
+	bubble(t, "one_that_ends_while_a_scan_reads_it_runs_once", func(t *testing.T) {
 		w := newWorld(t, takes(500*time.Millisecond))
-		w.store.delay(active, time.Second)
-		w.store.add(execution("a"))
 		w.start()
-		// The second read, from second 1 to second 2, sees a as active; it ends at 1.5.
-		w.commit(execution("b"))
+		w.store.delay(active, time.Second)
+		w.commit(execution("a"))
+		w.Look() // sees a as active; it ends before the read returns
 		w.drain()
-		assert.Equal(t, []string{"a", "b"}, w.ran())
+		assert.Equal(t, []string{"a"}, w.ran())
 		assert.Len(t, w.store.called(active), 2)
+		assert.Equal(t, time.Second, w.elapsed())
 	})
 
 	bubble(t, "before_Start_leaves_it_to_Start", func(t *testing.T) {
@@ -87,7 +87,7 @@ func TestEngine_Submit(t *testing.T) {
 func TestEngine_Workers(t *testing.T) {
 	t.Parallel()
 
-	bubble(t, "no_more_run_at_a_time", func(t *testing.T) {
+	bubble(t, "no_more_keep_the_CPU_at_a_time", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second), workers(3))
 		w.start()
 		list, ids := many(10)
@@ -95,6 +95,17 @@ func TestEngine_Workers(t *testing.T) {
 		w.drain()
 		assert.Equal(t, 3, w.mostBusy)
 		assert.Equal(t, 4*time.Second, w.elapsed(), "ten on three workers take four rounds")
+		assert.ElementsMatch(t, ids, w.ran())
+	})
+
+	bubble(t, "those_that_wait_do_not_count", func(t *testing.T) {
+		w := newWorld(t, waitsFor(time.Second), workers(3))
+		w.start()
+		list, ids := many(40)
+		w.commit(list...)
+		w.drain()
+		assert.Equal(t, time.Second, w.elapsed())
+		assert.Equal(t, 40, w.mostBusy)
 		assert.ElementsMatch(t, ids, w.ran())
 	})
 

@@ -15,34 +15,33 @@ import (
 // newExecutor makes an executor without a timeout.
 func newExecutor(store *fakeStore, run runnerFunc) *engine.Executor {
 	return &engine.Executor{
-		Store: store, Runner: run, Now: time.Now,
-		Timeout: func(*workflow.Execution) time.Duration { return 0 },
+		Journal: store, Waits: store, Runner: run, Now: time.Now,
+		Policy: func(*workflow.Execution) engine.Policy { return engine.Policy{} },
 	}
 }
 
-func TestExecutor_Execute(t *testing.T) {
+func TestExecutor_Run(t *testing.T) {
 	t.Parallel()
 
-	bubble(t, "runs_and_stores_the_end", func(t *testing.T) {
+	bubble(t, "tells_of_an_attempt_and_stores_nothing", func(t *testing.T) {
 		store, x := newFakeStore(), execution("a")
 		store.add(x)
-		outcome, err := newExecutor(store, takes(time.Second)).Execute(t.Context(), x)
+		began := time.Now()
+		outcome, err := newExecutor(store, takes(time.Second)).Run(t.Context(), x)
 		require.NoError(t, err)
 		assert.Equal(t, workflow.StatusCompleted, outcome.Status)
-		row := store.row("a")
-		assert.Equal(t, workflow.StatusCompleted, row.Status)
-		assert.Equal(t, time.Second, row.FinishedAt.Sub(row.StartedAt))
+		assert.Equal(t, 1, x.Attempt)
+		assert.Equal(t, began, x.StartedAt)
+		assert.Empty(t, store.calls, "a fresh execution has no journal to read")
 	})
 
-	bubble(t, "stores_nothing_of_an_interrupted_run", func(t *testing.T) {
+	bubble(t, "an_interrupted_run_is_to_be_taken_up_again", func(t *testing.T) {
 		store, x := newFakeStore(), execution("a")
-		store.add(x)
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(engine.ErrStopping)
-		outcome, err := newExecutor(store, takes(time.Second)).Execute(ctx, x)
+		outcome, err := newExecutor(store, takes(time.Second)).Run(ctx, x)
 		require.NoError(t, err)
 		assert.Equal(t, workflow.StatusQueued, outcome.Status)
-		assert.Empty(t, store.called(finish))
 	})
 
 	bubble(t, "an_unreadable_journal_is_an_error_and_nothing_runs", func(t *testing.T) {
@@ -51,58 +50,21 @@ func TestExecutor_Execute(t *testing.T) {
 		store.fail(steps, errDisk)
 		outcome, err := newExecutor(store, func(context.Context, *workflow.Execution, *engine.Session) workflow.Outcome {
 			panic("it ran")
-		}).Execute(t.Context(), x)
+		}).Run(t.Context(), x)
 		require.ErrorIs(t, err, errDisk)
 		assert.Equal(t, workflow.StatusQueued, outcome.Status)
 		assert.Zero(t, x.Attempt)
 	})
 
-	bubble(t, "an_end_that_can_not_be_stored_is_an_error", func(t *testing.T) {
+	bubble(t, "a_wait_ends_with_the_time_of_the_execution", func(t *testing.T) {
 		store, x := newFakeStore(), execution("a")
-		outcome, err := newExecutor(store, takes(time.Second)).Execute(t.Context(), x)
-		require.ErrorIs(t, err, workflow.ErrGone, "there is no row")
-		assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+		executor := newExecutor(store, naps(time.Hour))
+		executor.Policy = func(*workflow.Execution) engine.Policy { return engine.Policy{Timeout: time.Minute} }
+		outcome, err := executor.Run(t.Context(), x)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusWaiting, outcome.Status)
+		assert.Equal(t, time.Minute, outcome.Park.WakeAt.Sub(time.Now()))
 	})
-}
-
-func TestExecutor_Finish(t *testing.T) {
-	t.Parallel()
-
-	bubble(t, "works_after_its_context_has_ended", func(t *testing.T) {
-		store, x := newFakeStore(), execution("a")
-		store.add(x)
-		var got error
-		checked := ctxStore{fakeStore: store, finish: func(ctx context.Context) { got = ctx.Err() }}
-		executor := newExecutor(store, nil)
-		executor.Store = checked
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		require.NoError(t, executor.Finish(ctx, x, workflow.Outcome{Status: workflow.StatusCompleted}))
-		require.NoError(t, got, "a shutdown must not keep an end from being stored")
-	})
-
-	bubble(t, "again_keeps_the_first_time", func(t *testing.T) {
-		store, x := newFakeStore(), execution("a")
-		store.add(x)
-		store.fail(finish, errDisk)
-		executor := newExecutor(store, nil)
-		end := time.Now()
-		require.ErrorIs(t, executor.Finish(t.Context(), x, workflow.Outcome{Status: workflow.StatusFailed}), errDisk)
-		time.Sleep(time.Minute)
-		require.NoError(t, executor.Finish(t.Context(), x, workflow.Outcome{Status: workflow.StatusFailed}))
-		assert.Equal(t, end, store.row("a").FinishedAt)
-	})
-}
-
-// ctxStore shows the context of Finish.
-type ctxStore struct {
-	*fakeStore
-	finish func(ctx context.Context)
-}
-
-func (s ctxStore) Finish(ctx context.Context, x *workflow.Execution) error {
-	s.finish(ctx)
-	return s.fakeStore.Finish(ctx, x)
 }
 
 func TestEngine_Timeout(t *testing.T) {
@@ -115,7 +77,7 @@ func TestEngine_Timeout(t *testing.T) {
 		w.drain()
 		assert.Equal(t, 10*time.Second, w.elapsed())
 		assert.Equal(t, workflow.StatusAborted, w.store.row("a").Status)
-		assert.Equal(t, engine.ErrTimeout.Error(), w.store.row("a").Reason)
+		assert.Equal(t, "timeout", w.store.row("a").Reason)
 	})
 
 	bubble(t, "leaves_alone_what_ends_in_time", func(t *testing.T) {
@@ -135,7 +97,7 @@ func TestEngine_Timeout(t *testing.T) {
 		w.start()
 		w.drain()
 		assert.Equal(t, 10*time.Second, w.elapsed(), "counted from the first start")
-		assert.Equal(t, engine.ErrTimeout.Error(), w.store.row("a").Reason)
+		assert.Equal(t, "timeout", w.store.row("a").Reason)
 	})
 
 	bubble(t, "that_is_over_before_a_restart_ends_at_once", func(t *testing.T) {
@@ -147,6 +109,6 @@ func TestEngine_Timeout(t *testing.T) {
 		w.start()
 		w.drain()
 		assert.Equal(t, time.Minute, w.elapsed())
-		assert.Equal(t, engine.ErrTimeout.Error(), w.store.row("a").Reason)
+		assert.Equal(t, "timeout", w.store.row("a").Reason)
 	})
 }

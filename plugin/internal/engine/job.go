@@ -14,8 +14,12 @@ type job struct {
 	entry *entry
 	// outside jobs run for a caller that waits, beside the pool.
 	outside bool
-	// again is true when something woke the execution while it was about to park.
-	again bool
+	// again is true when something woke the execution while it was about to park,
+	// parks while it is.
+	again, parks bool
+	// canceled is true once the execution was ended from outside after its turn had
+	// come.
+	canceled bool
 
 	slot   *slot // nil outside of the pool
 	cancel context.CancelCauseFunc
@@ -28,11 +32,15 @@ type job struct {
 	branches []*slot
 }
 
+// waits reports whether the job's turn has not come yet. The engine's lock is
+// held.
+func (j *job) waits() bool { return j.slot == nil && !j.outside }
+
 // branchSlot makes a slot for one more script of the job.
 func (j *job) branchSlot() *slot {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	s := &slot{slots: j.slot.slots}
+	s := &slot{slots: j.slot.slots, busy: j.slot.busy}
 	j.branches = append(j.branches, s)
 	return s
 }

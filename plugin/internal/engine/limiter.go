@@ -17,19 +17,19 @@ const maxBlocked = 64
 
 // enter takes a place for the entry's execution; false puts the entry aside
 // until one is free.
-func (l *limiter) enter(group string, limit int, e *entry) bool {
-	in := l.inside[group]
+func (l *limiter) enter(e *entry) bool {
+	in := l.inside[e.group]
 	if _, ok := in[e.id]; ok {
 		return true
 	}
-	if len(in) >= limit {
-		if len(l.blocked[group]) >= maxBlocked {
+	if len(in) >= e.limit {
+		if len(l.blocked[e.group]) >= maxBlocked {
 			e.x = nil // it will take long: its id is enough
 		}
-		l.blocked[group] = append(l.blocked[group], e)
+		l.blocked[e.group] = append(l.blocked[e.group], e)
 		return false
 	}
-	l.occupy(group, e.id)
+	l.occupy(e.group, e.id)
 	return true
 }
 
@@ -41,7 +41,7 @@ func (l *limiter) occupy(group, id string) {
 	l.group[id] = group
 }
 
-// leave gives a place back and returns the entry that may take it, or nil.
+// leave gives a place back and returns the entry that has it now, or nil.
 func (l *limiter) leave(id string) *entry {
 	group, ok := l.group[id]
 	if !ok {
@@ -49,10 +49,13 @@ func (l *limiter) leave(id string) *entry {
 	}
 	delete(l.group, id)
 	delete(l.inside[group], id)
-	if len(l.inside[group]) == 0 {
+	next := l.next(group)
+	if next != nil {
+		l.occupy(group, next.id)
+	} else if len(l.inside[group]) == 0 {
 		delete(l.inside, group)
 	}
-	return l.next(group)
+	return next
 }
 
 // next takes out the entry that is blocked longest.

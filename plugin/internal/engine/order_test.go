@@ -13,7 +13,7 @@ func TestEngine_OddOrders(t *testing.T) {
 	t.Parallel()
 
 	bubble(t, "a_free_worker_takes_up_what_comes_while_others_are_busy", func(t *testing.T) {
-		w := newWorld(t, takes(time.Hour), workers(4))
+		w := newWorld(t, takes(time.Minute), workers(4))
 		w.start()
 		w.commit(execution("a"))
 		synctest.Wait()
@@ -50,7 +50,7 @@ func TestEngine_OddOrders(t *testing.T) {
 		assert.LessOrEqual(t, len(w.store.called(steps)), 11)
 	})
 
-	bubble(t, "Drain_returns_when_a_refill_ends_while_paused", func(t *testing.T) {
+	bubble(t, "Drain_returns_when_a_scan_ends_while_paused", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second))
 		w.store.delay(active, time.Second)
 		require.NoError(t, w.Start())
@@ -67,7 +67,7 @@ func TestEngine_OddOrders(t *testing.T) {
 		w.drain()
 	})
 
-	bubble(t, "Drain_returns_when_Stop_ends_a_refill", func(t *testing.T) {
+	bubble(t, "Drain_returns_when_Stop_ends_a_scan", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second))
 		w.store.delay(active, 2*time.Second)
 		require.NoError(t, w.Start())
@@ -75,7 +75,7 @@ func TestEngine_OddOrders(t *testing.T) {
 		w.drain()
 	})
 
-	bubble(t, "a_Submit_that_comes_after_a_refill_ran_it", func(t *testing.T) {
+	bubble(t, "a_Submit_that_comes_after_a_scan_ran_it", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second))
 		x := execution("a")
 		w.store.add(x)

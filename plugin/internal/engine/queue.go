@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync/atomic"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
@@ -14,6 +15,19 @@ type entry struct {
 	// stored entries may have a journal: an earlier run left them behind.
 	stored bool
 	x      *workflow.Execution
+	// known is true once group and limit are: what the execution's policy says.
+	known bool
+	group string
+	limit int
+}
+
+// judge notes the policy of the entry's execution.
+func (n *entry) judge(policy func(*workflow.Execution) Policy) {
+	if n.x == nil || n.known {
+		return
+	}
+	p := policy(n.x)
+	n.known, n.group, n.limit = true, p.Group, p.Limit
 }
 
 // lane is the queue of one workflow. The entries in front are loaded, those from
@@ -22,9 +36,13 @@ type lane struct {
 	workflow string
 	waiting  []*entry
 	loaded   int
-	// inFlight counts those that were taken and have not ended or parked; stuck of
-	// them keep the CPU for long.
-	inFlight, stuck int
+	// inFlight counts those that were taken and have not ended or parked.
+	inFlight int
+	// opening is an entry that was taken before its policy was known: until it is,
+	// no other one is taken, so that a group keeps its order.
+	opening *entry
+	// busy counts their scripts that have a slot or keep the CPU without one.
+	busy atomic.Int64
 }
 
 // queue decides which execution is next: of the workflows with the highest
@@ -112,7 +130,6 @@ func (q *queue) pop(may func(*lane) bool, priority func(workflow string) int) *e
 	if len(l.waiting) > 0 {
 		q.turn = append(q.turn, l)
 	}
-	l.inFlight++
 	return e
 }
 

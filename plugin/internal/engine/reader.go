@@ -35,8 +35,13 @@ func (e *Engine) read(once func(ctx context.Context) error) {
 // scan queues all executions that are stored as queued or running and not held
 // here: an earlier process or another one has left them.
 func (e *Engine) scan(ctx context.Context) error {
-	if err := e.occupy(ctx); err != nil {
-		return err
+	e.mu.Lock()
+	occupied := e.occupied
+	e.mu.Unlock()
+	if !occupied {
+		if err := e.occupy(ctx); err != nil {
+			return err
+		}
 	}
 	for after := ""; ; {
 		found, err := e.config.Store.Active(ctx, after, 4*page)
@@ -49,7 +54,11 @@ func (e *Engine) scan(ctx context.Context) error {
 			return nil
 		}
 		for _, w := range found {
-			after = w.ID
+			after, e.scanned = w.ID, max(e.scanned, w.ID)
+			if j := e.held[w.ID]; j != nil && j.parks {
+				j.again = true // another process may have woken it since
+				continue
+			}
 			e.hold(&entry{id: w.ID, workflow: w.Workflow, stored: true})
 		}
 		e.dispatch()
@@ -60,21 +69,26 @@ func (e *Engine) scan(ctx context.Context) error {
 	}
 }
 
-// occupy gives parked executions back the places that they have in their groups.
+// occupy gives the executions that are in progress back the places that they
+// have in their groups.
 func (e *Engine) occupy(ctx context.Context) error {
 	for _, key := range e.config.Limited() {
-		parked, err := e.config.Store.Waiting(ctx, key)
+		begun, err := e.config.Store.Begun(ctx, key)
 		if err != nil {
 			return err
 		}
 		e.mu.Lock()
-		for _, x := range parked {
-			if policy := e.config.Policy(x); policy.Limit > 0 && e.running && !x.StartedAt.IsZero() {
+		for _, x := range begun {
+			if policy := e.config.Policy(x); policy.Limit > 0 && e.running {
 				e.limits.occupy(policy.Group, x.ID)
 			}
 		}
 		e.mu.Unlock()
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.occupied = true
+	e.dispatch()
 	return nil
 }
 
@@ -100,22 +114,25 @@ func (e *Engine) load(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		byID := make(map[string]*workflow.Execution, len(found))
+		byID := make(map[string]*entry, len(found))
 		for _, x := range found {
-			byID[x.ID] = x
+			n := &entry{x: x}
+			n.judge(e.config.Policy)
+			byID[x.ID] = n
 		}
 		e.mu.Lock()
 		gone := map[string]struct{}{}
 		for _, n := range entries {
-			switch x := byID[n.id]; {
-			case x != nil:
-				if j := e.held[n.id]; j != nil && j.slot == nil { // else it reads its own
-					n.x = x
+			switch read := byID[n.id]; {
+			case read != nil:
+				if j := e.held[n.id]; j != nil && j.waits() { // else it reads its own
+					n.x, n.known, n.group, n.limit = read.x, read.known, read.group, read.limit
 				}
 			default:
-				if j := e.held[n.id]; j != nil && j.slot == nil && j.entry == n {
+				if j := e.held[n.id]; j != nil && j.waits() && j.entry == n {
 					gone[n.id] = struct{}{}
 					delete(e.held, n.id)
+					e.freeGroup(n.id)
 				}
 			}
 		}
@@ -142,13 +159,22 @@ func (e *Engine) due(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		entries := make([]*entry, len(found))
+		for i, x := range found {
+			entries[i] = &entry{id: x.ID, workflow: x.Workflow, stored: true, x: x}
+			entries[i].judge(e.config.Policy)
+		}
 		e.mu.Lock()
-		for _, x := range found {
-			if j := e.held[x.ID]; j != nil {
+		if !e.running {
+			e.mu.Unlock()
+			return nil // the next Start reads the rows
+		}
+		for _, n := range entries {
+			if j := e.held[n.id]; j != nil {
 				j.again = true
 				continue
 			}
-			e.hold(&entry{id: x.ID, workflow: x.Workflow, stored: true, x: x})
+			e.hold(n)
 		}
 		e.dispatch()
 		e.mu.Unlock()
@@ -180,15 +206,14 @@ func (e *Engine) tick() {
 // their slots from scripts that keep the CPU.
 func (e *Engine) lookAfter() {
 	e.mu.Lock()
-	if e.ticker == nil {
-		e.mu.Unlock()
-		return // stopped
-	}
 	e.ticker = nil
+	if len(e.active) == 0 {
+		e.mu.Unlock()
+		return
+	}
 	now := e.config.Now()
 	var marks []*workflow.Execution
 	var scripts []*slot
-	stuck := map[*lane]int{}
 	for j := range e.active {
 		if now.Sub(j.began) < slow {
 			continue
@@ -197,17 +222,7 @@ func (e *Engine) lookAfter() {
 			j.marked = true
 			marks = append(marks, &j.row)
 		}
-		l := e.queue.lane(j.entry.workflow)
-		for _, s := range j.scripts() {
-			if s.isStuck() {
-				stuck[l]++
-			} else if stuck[l] < e.config.Workers {
-				scripts = append(scripts, s)
-			}
-		}
-	}
-	for _, l := range e.queue.lanes {
-		l.stuck = stuck[l]
+		scripts = append(scripts, j.scripts()...)
 	}
 	e.tick()
 	e.jobs.Add(1)

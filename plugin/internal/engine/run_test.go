@@ -58,17 +58,17 @@ func TestEngine_Run(t *testing.T) {
 		assert.Equal(t, workflow.StatusCompleted, w.store.row("a").Status)
 	})
 
-	bubble(t, "of_one_that_is_held_is_an_error", func(t *testing.T) {
+	bubble(t, "of_one_that_is_held_waits_for_its_end", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second), workers(1))
 		w.start()
-		running, waiting := execution("a"), execution("b")
-		w.commit(running, waiting)
-		for _, x := range []*workflow.Execution{running, waiting} {
-			_, err := w.Run(t.Context(), x)
-			require.ErrorContains(t, err, x.ID)
-			require.ErrorContains(t, err, "runs already")
+		running, queued := execution("a"), execution("b")
+		w.commit(running, queued)
+		for i, x := range []*workflow.Execution{running, queued} {
+			outcome, err := w.Run(t.Context(), x)
+			require.NoError(t, err)
+			assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+			assert.Equal(t, time.Duration(i+1)*time.Second, w.elapsed())
 		}
-		w.drain()
 		assert.Equal(t, []string{"a", "b"}, w.ran())
 	})
 
@@ -82,5 +82,53 @@ func TestEngine_Run(t *testing.T) {
 		w.Submit(x)
 		w.drain()
 		assert.Equal(t, []string{"a"}, w.ran())
+	})
+
+	bubble(t, "returns_at_the_end_over_all_waits", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		outcome, err := w.Run(t.Context(), x)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+		assert.Equal(t, time.Hour, w.elapsed())
+		assert.Equal(t, []string{"a", "a"}, w.ran())
+	})
+
+	bubble(t, "returns_when_the_engine_stops_while_it_is_parked", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		result := w.run(x)
+		time.Sleep(time.Minute)
+		w.Stop()
+		assert.Equal(t, workflow.StatusQueued, (<-result).Status)
+		assert.Equal(t, time.Minute, w.elapsed())
+		assert.Equal(t, workflow.StatusWaiting, w.store.row("a").Status)
+	})
+
+	bubble(t, "parks_before_Start_and_is_left_to_it", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		x := execution("a")
+		w.store.add(x)
+		outcome, err := w.Run(t.Context(), x)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusQueued, outcome.Status)
+		w.start()
+		time.Sleep(2 * time.Hour)
+		assert.Equal(t, []string{"a"}, w.finished())
+	})
+
+	bubble(t, "several_callers_are_told", func(t *testing.T) {
+		w := newWorld(t, naps(time.Hour))
+		w.start()
+		x := execution("a")
+		w.store.add(x)
+		first, second := w.run(x), w.run(x)
+		assert.Equal(t, workflow.StatusCompleted, (<-first).Status)
+		assert.Equal(t, workflow.StatusCompleted, (<-second).Status)
+		assert.Equal(t, []string{"a"}, w.finished())
 	})
 }

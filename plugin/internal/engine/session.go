@@ -63,6 +63,7 @@ func newSession(x *Executor, e *workflow.Execution, journal []*workflow.Step, j 
 		if !step.Status.Final() {
 			r.unended[stepKey{step.Branch, step.Name, step.Index}] = struct{}{}
 		}
+		r.invoked = r.invoked || step.Kind == workflow.StepInvoke
 		if step.Kind == workflow.StepBranch {
 			continue
 		}

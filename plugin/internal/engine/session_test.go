@@ -44,7 +44,7 @@ func TestSession_Begin(t *testing.T) {
 	t.Run("a_new_step_is_to_be_run", func(t *testing.T) {
 		t.Parallel()
 		s, _ := open(t)
-		step, err := s.Begin("charge", tx)
+		step, err := s.Begin("charge", tx, nil)
 		require.NoError(t, err)
 		assert.Equal(t, &workflow.Step{Execution: "x", Name: "charge", Kind: tx, Status: workflow.StatusRunning, Attempt: 1, StartedAt: noon}, step)
 	})
@@ -54,7 +54,7 @@ func TestSession_Begin(t *testing.T) {
 		s, _ := open(t)
 		var got [][2]int
 		for _, name := range []string{"a", "b", "a", "a"} {
-			step, err := s.Begin(name, run)
+			step, err := s.Begin(name, run, nil)
 			require.NoError(t, err)
 			got = append(got, [2]int{step.Seq, step.Index})
 		}
@@ -66,13 +66,13 @@ func TestSession_Begin(t *testing.T) {
 		s, _ := open(t, recorded(0, "a", 0, run, done), recorded(1, "a", 1, run, failed), recorded(2, "b", 0, tx, done))
 		for i, want := range []workflow.Status{done, failed, done} {
 			assert.True(t, s.Replaying(), "step %d lies ahead", i)
-			step, err := s.Begin([]string{"a", "a", "b"}[i], []workflow.StepKind{run, run, tx}[i])
+			step, err := s.Begin([]string{"a", "a", "b"}[i], []workflow.StepKind{run, run, tx}[i], nil)
 			require.NoError(t, err)
 			assert.Equal(t, want, step.Status)
 			assert.Equal(t, 1, step.Attempt)
 		}
 		assert.False(t, s.Replaying())
-		step, err := s.Begin("c", run)
+		step, err := s.Begin("c", run, nil)
 		require.NoError(t, err)
 		assert.Equal(t, workflow.StatusRunning, step.Status, "what the journal does not hold is run")
 	})
@@ -81,7 +81,7 @@ func TestSession_Begin(t *testing.T) {
 		t.Parallel()
 		s, _ := open(t, recorded(0, "a", 0, run, workflow.StatusRunning))
 		assert.False(t, s.Replaying())
-		step, err := s.Begin("a", run)
+		step, err := s.Begin("a", run, nil)
 		require.NoError(t, err)
 		assert.Equal(t, workflow.StatusRunning, step.Status)
 		assert.Equal(t, 2, step.Attempt)
@@ -91,16 +91,16 @@ func TestSession_Begin(t *testing.T) {
 	t.Run("another_name_than_recorded", func(t *testing.T) {
 		t.Parallel()
 		s, _ := open(t, recorded(0, "a", 0, run, done), recorded(1, "charge", 0, run, done))
-		_, err := s.Begin("a", run)
+		_, err := s.Begin("a", run, nil)
 		require.NoError(t, err)
-		_, err = s.Begin("refund", run)
+		_, err = s.Begin("refund", run, nil)
 		require.EqualError(t, err, `non-deterministic workflow: the journal has run "charge" as step 2, the script asks for run "refund"`)
 	})
 
 	t.Run("another_kind_than_recorded", func(t *testing.T) {
 		t.Parallel()
 		s, _ := open(t, recorded(0, "charge", 0, tx, done))
-		_, err := s.Begin("charge", run)
+		_, err := s.Begin("charge", run, nil)
 		require.EqualError(t, err, `non-deterministic workflow: the journal has transaction "charge" as step 1, the script asks for run "charge"`)
 	})
 
@@ -108,7 +108,7 @@ func TestSession_Begin(t *testing.T) {
 		t.Parallel()
 		// Step 1 is missing: a transaction that failed leaves nothing behind.
 		s, _ := open(t, recorded(1, "charge", 0, tx, done))
-		_, err := s.Begin("charge", run)
+		_, err := s.Begin("charge", run, nil)
 		require.EqualError(t, err, `non-deterministic workflow: the journal has transaction "charge", the script asks for run "charge"`)
 	})
 }
@@ -119,7 +119,7 @@ func TestSession_Save(t *testing.T) {
 	t.Run("stores_the_step_with_its_end", func(t *testing.T) {
 		t.Parallel()
 		s, store := open(t)
-		step, err := s.Begin("charge", workflow.StepRun)
+		step, err := s.Begin("charge", workflow.StepRun, nil)
 		require.NoError(t, err)
 		step.Status = workflow.StatusCompleted
 		require.NoError(t, s.Save(t.Context(), step))
@@ -131,7 +131,7 @@ func TestSession_Save(t *testing.T) {
 	t.Run("an_error_names_the_step", func(t *testing.T) {
 		t.Parallel()
 		s, store := open(t)
-		step, err := s.Begin("charge", workflow.StepRun)
+		step, err := s.Begin("charge", workflow.StepRun, nil)
 		require.NoError(t, err)
 		store.fail(saveStep, errDisk)
 		err = s.Save(t.Context(), step)
@@ -146,7 +146,7 @@ func TestSession_Transaction(t *testing.T) {
 	t.Run("stores_the_step_with_what_it_wrote", func(t *testing.T) {
 		t.Parallel()
 		s, store := open(t)
-		step, err := s.Begin("charge", workflow.StepTransaction)
+		step, err := s.Begin("charge", workflow.StepTransaction, nil)
 		require.NoError(t, err)
 		require.NoError(t, s.Transaction(t.Context(), step, func(tx any) error {
 			assert.Equal(t, "tx", tx)
@@ -163,7 +163,7 @@ func TestSession_Transaction(t *testing.T) {
 	t.Run("stores_nothing_when_it_fails", func(t *testing.T) {
 		t.Parallel()
 		s, store := open(t)
-		step, err := s.Begin("charge", workflow.StepTransaction)
+		step, err := s.Begin("charge", workflow.StepTransaction, nil)
 		require.NoError(t, err)
 		require.ErrorIs(t, s.Transaction(t.Context(), step, func(any) error { return errDisk }), errDisk)
 		assert.Empty(t, store.journal["x"])

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -13,7 +14,8 @@ type slots struct {
 	free    int
 	waiting []chan struct{}
 	now     func() time.Time
-	// freed is called when a slot is free that nobody waits for.
+	// freed is called when a slot is free that nobody waits for, and when a script
+	// whose slot was taken away keeps the CPU no longer.
 	freed func()
 }
 
@@ -79,6 +81,8 @@ func (s *slots) handOver() (free bool) {
 // slot is one script's hold on the slots.
 type slot struct {
 	slots *slots
+	// busy counts the workflow's scripts that have a slot or had it taken away.
+	busy *atomic.Int64
 
 	mu    sync.Mutex
 	held  bool
@@ -95,6 +99,7 @@ func (s *slot) enter(ctx context.Context) {
 }
 
 func (s *slot) took() {
+	s.busy.Add(1)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.held, s.stuck, s.since = true, false, s.slots.now()
@@ -103,17 +108,23 @@ func (s *slot) took() {
 // leave gives the slot away, if it has it still.
 func (s *slot) leave() {
 	s.mu.Lock()
-	held := s.held
+	held, stuck := s.held, s.stuck
 	s.held, s.stuck = false, false
 	s.mu.Unlock()
-	if held {
+	if held || stuck {
+		s.busy.Add(-1)
+	}
+	switch {
+	case held:
 		s.slots.release()
+	case stuck:
+		s.slots.freed()
 	}
 }
 
 // expire takes the slot away from a script that has kept it for longer than
 // limit: it goes on, but holds nobody up any more.
-func (s *slot) expire(limit time.Duration) bool {
+func (s *slot) expire(limit time.Duration) {
 	s.mu.Lock()
 	expired := s.held && s.slots.now().Sub(s.since) >= limit
 	if expired {
@@ -123,11 +134,4 @@ func (s *slot) expire(limit time.Duration) bool {
 	if expired {
 		s.slots.release()
 	}
-	return expired
-}
-
-func (s *slot) isStuck() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stuck
 }

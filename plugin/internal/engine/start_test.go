@@ -52,7 +52,7 @@ func TestEngine_Recovery(t *testing.T) {
 	twoSteps := func(bodies map[string]int, pause time.Duration) runnerFunc {
 		return func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
 			for _, name := range []string{"charge", "mail"} {
-				step, err := s.Begin(name, workflow.StepRun)
+				step, err := s.Begin(name, workflow.StepRun, nil)
 				if err != nil {
 					return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Message: err.Error()}}
 				}
@@ -119,7 +119,7 @@ func TestEngine_Backlog(t *testing.T) {
 	t.Parallel()
 
 	bubble(t, "more_than_memory_has_room_for_are_all_run_once", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), buffer(8), workers(5))
+		w := newWorld(t, takes(50*time.Millisecond), buffer(8), workers(5))
 		w.start()
 		list, ids := many(1000)
 		w.commit(list...)
@@ -129,19 +129,19 @@ func TestEngine_Backlog(t *testing.T) {
 	})
 
 	bubble(t, "several_pages_of_an_earlier_process_are_all_run_once", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), workers(100))
-		list, ids := many(600)
+		w := newWorld(t, takes(50*time.Millisecond), workers(100))
+		list, ids := many(2100)
 		w.store.add(list...)
 		w.start()
 		w.drain()
 		assert.ElementsMatch(t, ids, w.ran())
 		pages := w.store.called(active)
 		require.Len(t, pages, 3)
-		assert.Equal(t, []string{ids[511]}, pages[2].ids, "each page goes on where the last one ended")
+		assert.Equal(t, []string{ids[2047]}, pages[2].ids, "each page goes on where the last one ended")
 	})
 
 	bubble(t, "newcomers_queue_up_behind_it", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), buffer(8), workers(1))
+		w := newWorld(t, takes(50*time.Millisecond), buffer(8), workers(1))
 		list, ids := many(300)
 		w.store.add(list...)
 		w.start()
@@ -171,14 +171,23 @@ func TestEngine_Sync(t *testing.T) {
 	})
 
 	bubble(t, "one_of_this_process_is_left_to_its_request", func(t *testing.T) {
-		w := newWorld(t, takes(time.Second), buffer(1), workers(1))
+		w := newWorld(t, takes(time.Second))
 		w.start()
-		time.Sleep(time.Second)
-		w.store.add(sync("s"))
-		w.commit(execution("a"), execution("b"), execution("c")) // too many: a refill reads the store
+		w.Reserve("s", "t") // before the commit
+		s := sync("s")
+		w.store.add(s, sync("t"))
+		w.Submit(s)
+		w.Look()
 		w.drain()
-		assert.Equal(t, []string{"a", "b", "c"}, w.ran())
-		require.Greater(t, len(w.store.called(active)), 1)
-		assert.Equal(t, workflow.StatusQueued, w.store.row("s").Status)
+		assert.Empty(t, w.ran())
+		require.Len(t, w.store.called(active), 2)
+
+		outcome, err := w.Run(t.Context(), s)
+		require.NoError(t, err)
+		assert.Equal(t, workflow.StatusCompleted, outcome.Status)
+		w.Free("t") // the request will not run it
+		w.Look()
+		w.drain()
+		assert.Equal(t, []string{"s", "t"}, w.ran())
 	})
 }

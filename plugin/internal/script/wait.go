@@ -129,7 +129,7 @@ func (x *run) waitForEvent(call goja.FunctionCall) goja.Value {
 		x.complete(step, json.RawMessage("null"))
 		return goja.Null()
 	default:
-		return x.park(step, workflow.Park{WakeAt: step.WakeAt, Events: []string{options.event}, After: last})
+		return x.park(step, workflow.Park{WakeAt: step.WakeAt, Events: []workflow.Awaited{{Name: options.event, After: last}}})
 	}
 }
 

@@ -23,9 +23,19 @@ func (s *Store) Atomic(ctx context.Context, fn func(tx core.App) error) error {
 		return err
 	}
 	if !queued {
-		return s.app.RunInTransaction(fn)
+		return s.alone(fn)
 	}
 	return <-o.done // fn may have begun: its end is waited for
+}
+
+// alone runs fn in a transaction that nobody else writes during, from its start.
+func (s *Store) alone(fn func(tx core.App) error) error {
+	return s.app.RunInTransaction(func(tx core.App) error {
+		if _, err := s.prepared.batch(s.app, tx).exec(lock); err != nil {
+			return fmt.Errorf("lock the database: %w", err)
+		}
+		return fn(tx)
+	})
 }
 
 var (
@@ -43,6 +53,9 @@ func (c *committer) flushApp(pending []*op) {
 	}
 	err := c.inApp(func(tx core.App) error {
 		b := c.prepared.batch(c.app, tx)
+		if _, err := b.exec(lock); err != nil {
+			return err
+		}
 		for i, o := range pending {
 			if len(pending) == 1 {
 				return runOp(o, tx, b)

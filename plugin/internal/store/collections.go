@@ -9,6 +9,9 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 )
 
+// wakeIndex is named by the queries that have to use it.
+const wakeIndex = "idx_workflowExecutions_wake"
+
 // specs lists the collections in the order in which they can be created.
 func specs() []collectionSpec {
 	owner := ownerRule
@@ -53,7 +56,7 @@ func specs() []collectionSpec {
 				{name: "idx_workflowExecutions_active", columns: "`status`, `id`", where: activeWhere},
 				{name: "idx_workflowExecutions_workflow", columns: "`workflow`, `created`"},
 				{name: "idx_workflowExecutions_user", columns: "`user`, `created`", where: "`user` != ''"},
-				{name: "idx_workflowExecutions_wake", columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
+				{name: wakeIndex, columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
 				{name: "idx_workflowExecutions_parent", columns: "`parent`", where: "`parent` != ''"},
 				{name: "idx_workflowExecutions_dedup", columns: "`workflow`, `dedupKey`", where: "`dedupKey` != ''"},
 			},

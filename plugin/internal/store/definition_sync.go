@@ -30,7 +30,7 @@ const sourceFile = "file"
 // ctx, and only those that change.
 func (s *Store) SyncDefinitions(ctx context.Context, loaded []workflow.Version, found []FileProblem) ([]*workflow.Entry, error) {
 	var entries []*workflow.Entry
-	err := s.app.RunInTransaction(func(tx core.App) error {
+	err := s.alone(func(tx core.App) error {
 		d, err := newDefinitionSync(ctx, tx)
 		if err != nil {
 			return err

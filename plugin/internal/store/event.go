@@ -32,6 +32,9 @@ func (s *Store) SendEvent(ctx context.Context, app core.App, v *workflow.Event) 
 		v.Created = time.Now()
 	}
 	run := func(b *batch) error {
+		if _, err := b.exec(lock); err != nil {
+			return err
+		}
 		if err := tokenUnused(b, v.Token); err != nil {
 			return err
 		}

@@ -36,9 +36,14 @@ func (s *Store) Load(ctx context.Context, ids []string) ([]*workflow.Execution, 
 	return loadExecutions(ctx, s.app.ConcurrentDB(), "id IN ("+placeholders(ids)+")", idParams(ids))
 }
 
-// Waiting returns the executions of a workflow that are parked.
-func (s *Store) Waiting(ctx context.Context, key string) ([]*workflow.Execution, error) {
-	return loadExecutions(ctx, s.app.ConcurrentDB(), "status = 'waiting' AND workflow = {:workflow}", dbx.Params{"workflow": key})
+// begunWhere is written for the index of the active executions: the one of the
+// workflow would go through all that have ended too.
+const begunWhere = "(status = 'queued' OR status = 'running' OR status = 'waiting') AND startedAt != '' AND +workflow = {:workflow}"
+
+// Begun returns the executions of a workflow that have begun and not ended,
+// parked ones included.
+func (s *Store) Begun(ctx context.Context, key string) ([]*workflow.Execution, error) {
+	return loadExecutions(ctx, s.app.ConcurrentDB(), begunWhere, dbx.Params{"workflow": key})
 }
 
 // Find returns one execution, or sql.ErrNoRows.

@@ -9,18 +9,19 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// A final status is never overwritten: that is the fence of both statements.
+// A final status is never overwritten: that is the fence of both statements. Nor
+// is waiting by a mark that comes late: nothing would wake the execution then.
 var (
 	markRunning = newStatement("UPDATE " + executionsName + " SET status='running', startedAt=?, attempt=?, updated=?" +
-		" WHERE id=? AND status IN (" + activeStatuses + ")")
+		" WHERE id=? AND status IN ('queued','running')")
 	finish = newStatement("UPDATE " + executionsName + " SET status=?, reason=?, messages=?, output=?, error=?, errorStack=?," +
 		" logs=?, attempt=?, startedAt=?, finishedAt=?, updated=?, wakeAt=''" +
 		" WHERE id=? AND status IN (" + activeStatuses + ")")
 )
 
 // MarkRunning shows executions as running, with their Attempt and StartedAt (now
-// when empty), and marks them. Those that are gone or have ended are left
-// alone: their next SaveStep or Finish says so.
+// when empty), and marks them. Those that are gone, have ended or were parked
+// meanwhile are left alone: their next SaveStep or Finish says so.
 func (s *Store) MarkRunning(ctx context.Context, execs []*workflow.Execution) error {
 	marks := newMarks(execs)
 	if len(marks) == 0 {

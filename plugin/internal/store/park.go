@@ -56,37 +56,36 @@ func (s *Store) Park(ctx context.Context, e *workflow.Execution, p workflow.Park
 	return ready, nil
 }
 
+const (
+	eventArrivedSQL = "SELECT COUNT(*) FROM (SELECT 1 FROM " + eventsName +
+		" WHERE execution = {:execution} AND step = '' AND name = {:name} AND id > {:after} LIMIT 1)"
+	childEndedSQL = "SELECT COUNT(*) FROM (SELECT 1 FROM " + executionsName + " WHERE id IN (%s) AND status IN (" + finalStatuses + ") LIMIT 1)"
+)
+
 // arrived reports whether what p waits for is there already.
 func arrived(db dbx.Builder, execution string, p workflow.Park) (bool, error) {
-	for _, c := range []struct {
-		list []string
-		sql  string
-	}{
-		{p.Events, "SELECT COUNT(*) FROM (SELECT 1 FROM " + eventsName + " WHERE execution = {:execution} AND step = '' AND id > {:after}" +
-			" AND name IN (" + placeholders(p.Events) + ") LIMIT 1)"},
-		{p.Children, "SELECT COUNT(*) FROM (SELECT 1 FROM " + executionsName + " WHERE id IN (" + placeholders(p.Children) + ")" +
-			" AND status IN (" + finalStatuses + ") LIMIT 1)"},
-	} {
-		if len(c.list) == 0 {
-			continue
-		}
-		params := idParams(c.list)
-		params["execution"], params["after"] = execution, p.After
-		var n int
-		if err := db.NewQuery(c.sql).Bind(params).Row(&n); err != nil {
-			return false, err
-		}
-		if n > 0 {
-			return true, nil
+	n := 0
+	for _, v := range p.Events {
+		params := dbx.Params{"execution": execution, "name": v.Name, "after": v.After}
+		if err := db.NewQuery(eventArrivedSQL).Bind(params).Row(&n); err != nil || n > 0 {
+			return n > 0, err
 		}
 	}
-	return false, nil
+	if len(p.Children) == 0 {
+		return false, nil
+	}
+	err := db.NewQuery(fmt.Sprintf(childEndedSQL, placeholders(p.Children))).Bind(idParams(p.Children)).Row(&n)
+	return n > 0, err
 }
 
-// dueSQL takes parked executions out of their wait. The condition is written as
-// the partial index has it.
+// byWakeAt reads the parked executions in the order of their times. The index is
+// named because SQLite prefers another one, with which it reads all of them; the
+// condition is written as the partial index has it.
+const byWakeAt = " FROM " + executionsName + " INDEXED BY " + wakeIndex + " WHERE status = 'waiting' AND wakeAt != ''"
+
+// dueSQL takes parked executions out of their wait.
 const dueSQL = "UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id IN (" +
-	"SELECT id FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != '' AND wakeAt <= {:now} ORDER BY wakeAt LIMIT {:limit}" +
+	"SELECT id" + byWakeAt + " AND wakeAt <= {:now} ORDER BY wakeAt LIMIT {:limit}" +
 	") RETURNING " + executionColumns
 
 // Due queues at most limit parked executions whose time has come, and returns
@@ -117,7 +116,7 @@ func (s *Store) Queue(ctx context.Context, id string) error {
 	return nil
 }
 
-const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '') FROM " + executionsName + " WHERE status = 'waiting' AND wakeAt != ''"
+const nextWakeSQL = "SELECT COALESCE(MIN(wakeAt), '')" + byWakeAt
 
 // NextWake is when the first parked execution is due; zero when none is.
 func (s *Store) NextWake(ctx context.Context) (time.Time, error) {

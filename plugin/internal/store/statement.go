@@ -64,3 +64,9 @@ func (b *batch) execute(s *statement, args []any) (sql.Result, error) {
 	}
 	return b.db.NewQuery(s.named).Bind(s.bind(args)).Execute()
 }
+
+// lock makes a transaction the only writer before it has read anything. Without
+// it, one that reads first and writes then fails, and can't be helped by trying
+// the write again, when another process has committed in between: SQLite lets
+// nobody write on what is old by now.
+var lock = newStatement("UPDATE " + workflowsName + " SET paused=paused WHERE 0")

@@ -143,7 +143,7 @@ func (s *Store) Transaction(ctx context.Context, e *workflow.Execution, step *wo
 		return err
 	}
 	var w *stepWrite
-	err := s.app.RunInTransaction(func(tx core.App) error {
+	err := s.alone(func(tx core.App) error {
 		var err error
 		w, err = s.runStep(tx, e, step, fn)
 		return err

@@ -14,11 +14,8 @@ type Park struct {
 	WakeAt time.Time
 	// Steps are to be stored as waiting with it.
 	Steps []*Step
-	// Events are the names of the events that wake it.
-	Events []string
-	// After is the id of the last event that was looked at: a later one means
-	// that there is nothing to wait for.
-	After string
+	// Events are what wakes it.
+	Events []Awaited
 	// Children are the executions whose end wakes it.
 	Children []string
 }
@@ -29,10 +26,15 @@ func (p Park) Merge(q Park) Park {
 	p.Steps = append(p.Steps, q.Steps...)
 	p.Events = append(p.Events, q.Events...)
 	p.Children = append(p.Children, q.Children...)
-	if p.After == "" || q.After != "" && q.After < p.After {
-		p.After = q.After
-	}
 	return p
+}
+
+// Awaited is an event of a name.
+type Awaited struct {
+	Name string
+	// After is the id of the last one that was looked at: a later one means that
+	// there is nothing to wait for.
+	After string
 }
 
 // Earlier is the earlier of two times of which zero ones do not count.
