@@ -71,11 +71,13 @@ func Register(app core.App, config Config) error {
 		return errors.New("register workflows: the app has them already")
 	}
 	p := &Plugin{app: app, config: config.withDefaults(app)}
+	before := trigger.Handlers(app)
 	if err := p.build(); err != nil {
 		return fmt.Errorf("register workflows: %w", err)
 	}
 	app.Store().Set(storeKey, p)
 	p.bindHooks()
+	p.trigger.Settle(before)
 	return nil
 }
 

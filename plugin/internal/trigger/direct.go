@@ -29,27 +29,24 @@ type direct struct {
 
 func newDirect(t *Trigger) *direct {
 	d := &direct{trigger: t}
-	d.usual = handlers(core.NewBaseApp(core.BaseAppConfig{}))
-	for i, own := range ownHandlers {
-		d.usual[i] += own
-	}
 	d.bind(t.app.OnModelCreateExecute())
 	d.bind(t.app.OnModelUpdateExecute())
 	return d
 }
 
-// ownHandlers are this plugin's, in the order of handlers.
-var ownHandlers = []int{
-	2, 2, // trigger and guard of the records API
-	1,    // the stack of executions for superusers
-	0, 1, // direct
-	0, 1,
-	0, 0, 0, 0,
+// Settle tells the triggers that the plugin has bound all its hooks; before is what
+// Handlers counted when it had bound none. Until then no write goes the short way.
+func (t *Trigger) Settle(before []int) {
+	usual := Handlers(core.NewBaseApp(core.BaseAppConfig{}))
+	for i, n := range Handlers(t.app) {
+		usual[i] += n - before[i]
+	}
+	t.direct.usual = usual
 }
 
-// handlers counts those that run after the statement of a write and before its
+// Handlers counts those that run after the statement of a write and before its
 // answer.
-func handlers(app core.App) []int {
+func Handlers(app core.App) []int {
 	return []int{
 		app.OnRecordCreateRequest().Length(), app.OnRecordUpdateRequest().Length(),
 		app.OnRecordEnrich().Length(),
@@ -70,7 +67,7 @@ func (d *direct) fits(p *plan, e *core.RecordRequestEvent) bool {
 			return false
 		}
 	}
-	return slices.Equal(d.usual, handlers(d.trigger.app))
+	return slices.Equal(d.usual, Handlers(d.trigger.app))
 }
 
 // write lets the rest of the request save the record; execute does the rest.
