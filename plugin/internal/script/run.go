@@ -33,6 +33,8 @@ type run struct {
 	deadline time.Time
 	// halted is true once the run is to end, whatever the script does.
 	halted bool
+	// cut is true when it ended by an interrupt.
+	cut bool
 	// lastFailed is the error of the last failed step, to tell it from others.
 	lastFailed goja.Value
 	failedStep string
@@ -101,6 +103,7 @@ func (x *run) ended(result goja.Value, err error) workflow.Outcome {
 	case err == nil && x.branchEnd == nil:
 		return x.completed(result)
 	case errors.As(err, &interrupted):
+		x.cut = true
 		return x.interrupted(interrupted.Value())
 	case x.branchEnd != nil:
 		return workflow.Outcome{}

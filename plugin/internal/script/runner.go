@@ -151,7 +151,7 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 		}
 	}()
 	outcome = x.start(c) //nolint:contextcheck // the run holds its context
-	clean = true
+	clean = !x.cut || m.drains()
 	return outcome, x.branchEnd
 }
 
