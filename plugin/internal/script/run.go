@@ -65,6 +65,9 @@ func (x *run) start(c *compiled) workflow.Outcome {
 			end()
 		}
 	}()
+	if x.ctx.Err() != nil {
+		return x.interrupted(context.Cause(x.ctx)) // a short script would be quicker than the interrupt
+	}
 	x.clock.open(x.ctx, x.vm, x.runner.config.ScriptTimeout)
 	var handler goja.Value
 	key := x.execution.Workflow
@@ -175,9 +178,11 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 		out.Messages, out.Logs = x.messages, x.logs
 		return x.undoomed(out)
 	case *parking:
-		out := x.outcome(workflow.StatusWaiting, nil)
-		out.Park = c.park
-		return out
+		if x.ctx.Err() == nil { // else it would be woken at once
+			out := x.outcome(workflow.StatusWaiting, nil)
+			out.Park = c.park
+			return out
+		}
 	case *branchEnd:
 		return workflow.Outcome{}
 	}
