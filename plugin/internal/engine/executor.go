@@ -51,7 +51,7 @@ func (x *Executor) run(ctx context.Context, e *workflow.Execution, j *job) (work
 	outcome := x.runScript(ctx, e, s)
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	e.Invoked = s.journal.invoked
+	e.Invoked, e.Open = s.journal.invoked, s.journal.unended
 	return outcome, nil
 }
 

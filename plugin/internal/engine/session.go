@@ -21,8 +21,9 @@ type recorded struct {
 	// open counts the final steps of each branch that the script has not reached
 	// yet.
 	open map[string]int
-	// invoked is true when a step has started another execution.
-	invoked bool
+	// invoked is true when a step has started another execution, unended when one
+	// was stored that had not ended.
+	invoked, unended bool
 }
 
 type stepKey struct {
@@ -59,6 +60,7 @@ func newSession(x *Executor, e *workflow.Execution, journal []*workflow.Step, j 
 	for _, step := range journal {
 		r.steps[stepKey{step.Branch, step.Name, step.Index}] = step
 		r.invoked = r.invoked || step.Kind == workflow.StepInvoke
+		r.unended = r.unended || !step.Status.Final()
 		if step.Kind == workflow.StepBranch {
 			continue
 		}
@@ -171,11 +173,16 @@ func (s *Session) Transaction(ctx context.Context, step *workflow.Step, fn func(
 	return err
 }
 
+// ended fills in the end of a step that is about to be stored, if it has one.
 func (s *Session) ended(step *workflow.Step) {
 	if step.Status.Final() {
 		step.FinishedAt = s.executor.Now()
 		step.WakeAt = time.Time{}
+		return
 	}
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	s.journal.unended = true
 }
 
 // Fork lets the scripts of branches find the step that they belong to.

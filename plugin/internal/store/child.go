@@ -89,7 +89,7 @@ func cancelFamily(b *batch, where string, params dbx.Params, reason string) (wor
 	var done workflow.Canceled
 	for _, r := range rows {
 		done.IDs = append(done.IDs, r.ID)
-		if _, err := b.db.NewQuery(cancelStepsSQL).Bind(dbx.Params{"id": r.ID, "now": params["now"]}).Execute(); err != nil {
+		if err := cancelSteps(b, r.ID, params["now"]); err != nil {
 			return workflow.Canceled{}, err
 		}
 		if !r.Waited {
@@ -102,6 +102,11 @@ func cancelFamily(b *batch, where string, params dbx.Params, reason string) (wor
 		done.Woken = append(done.Woken, woken...)
 	}
 	return done, nil
+}
+
+func cancelSteps(b *batch, execution string, now any) error {
+	_, err := b.db.NewQuery(cancelStepsSQL).Bind(dbx.Params{"id": execution, "now": now}).Execute()
+	return err
 }
 
 func wakeParent(b *batch, parent string) ([]workflow.Waiter, error) {

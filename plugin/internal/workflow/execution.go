@@ -93,6 +93,8 @@ type Execution struct {
 	Stored bool
 	// Invoked is set when a step of the execution has started another one.
 	Invoked bool
+	// Open is set when steps of the execution may be stored that have not ended.
+	Open bool
 }
 
 // Link returns the execution's own link, to be appended to its chain by
