@@ -208,6 +208,9 @@ func (s *fakeStore) Finish(_ context.Context, x *workflow.Execution) (ended work
 		if x.Cause.Wait {
 			ended.Woken = s.wakeParent(x.Parent)
 		}
+		if x.Open {
+			s.cancelSteps(x.ID)
+		}
 		if x.Invoked {
 			ended.Canceled = s.end(s.children(x.ID), "parent_ended")
 		}
@@ -283,11 +286,7 @@ func (s *fakeStore) end(ids []string, reason string) (done workflow.Canceled) {
 		s.rows[x.ID] = x
 		done.IDs = append(done.IDs, x.ID)
 		ids = append(slices.Clone(ids), s.children(x.ID)...)
-		for at, step := range s.journal[x.ID] {
-			if !step.Status.Final() {
-				s.journal[x.ID][at].Status = workflow.StatusCanceled
-			}
-		}
+		s.cancelSteps(x.ID)
 	}
 	for _, id := range done.IDs {
 		if x := s.rows[id]; x.Cause.Wait {
@@ -295,6 +294,15 @@ func (s *fakeStore) end(ids []string, reason string) (done workflow.Canceled) {
 		}
 	}
 	return done
+}
+
+// cancelSteps ends what the steps of an ended execution wait for.
+func (s *fakeStore) cancelSteps(id string) {
+	for at, step := range s.journal[id] {
+		if !step.Status.Final() {
+			s.journal[id][at].Status = workflow.StatusCanceled
+		}
+	}
 }
 
 // wakeParent queues an execution that waits.

@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -38,10 +40,12 @@ func (e *Engine) scan(ctx context.Context) error {
 	e.mu.Lock()
 	occupied := e.occupied
 	e.mu.Unlock()
+	take := e.reclaim
 	if !occupied {
-		if err := e.occupy(ctx); err != nil {
-			return err
-		}
+		take = e.occupy
+	}
+	if err := take(ctx); err != nil {
+		return err
 	}
 	for after := ""; ; {
 		found, err := e.config.Store.Active(ctx, after, 4*page)
@@ -89,6 +93,37 @@ func (e *Engine) occupy(ctx context.Context) error {
 	defer e.mu.Unlock()
 	e.occupied = true
 	e.dispatch()
+	return nil
+}
+
+// reclaim takes back the places of executions that have ended without our doing:
+// another process has canceled them.
+func (e *Engine) reclaim(ctx context.Context) error {
+	e.mu.Lock()
+	lost := e.limits.ids()
+	for id := range e.held {
+		delete(lost, id)
+	}
+	e.mu.Unlock()
+	if len(lost) == 0 {
+		return nil
+	}
+	found, err := e.config.Store.Load(ctx, slices.Collect(maps.Keys(lost)))
+	if err != nil {
+		return err
+	}
+	for _, x := range found {
+		if !x.Status.Final() {
+			delete(lost, x.ID)
+		}
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for id := range lost {
+		if e.held[id] == nil {
+			e.freeGroup(id)
+		}
+	}
 	return nil
 }
 

@@ -176,11 +176,16 @@ func (s *Session) Transaction(ctx context.Context, step *workflow.Step, fn func(
 	return err
 }
 
+// ended fills in the end of a step that is about to be stored, if it has one.
 func (s *Session) ended(step *workflow.Step) {
 	if step.Status.Final() {
 		step.FinishedAt = s.executor.Now()
 		step.WakeAt = time.Time{}
+		return
 	}
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	s.journal.unended[stepKey{step.Branch, step.Name, step.Index}] = struct{}{}
 }
 
 // Fork lets the scripts of branches find the step that they belong to.

@@ -135,3 +135,29 @@ func TestAsync_OneStepAtATime(t *testing.T) {
 	require.Equal(t, workflow.StatusError, out.Status)
 	require.Equal(t, `ctx.step.run("b") can't be used inside step "a": call it after that step`, out.Failure.Message)
 }
+
+// Interrupted between the parts of an async function, a VM is no good for the
+// next run.
+func TestAsync_ParkAfterAnAwait(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	for _, c := range []struct{ name, fn string }{
+		{"in the handler", `async (ctx) => { await null; ctx.step.sleep("nap", "1h"); await null; return 1 }`},
+		{"after an async step", `async (ctx) => { await ctx.step.run("a", async () => { await null }); ctx.step.sleep("nap", "1h"); return 1 }`},
+		{"in a callback", `(ctx) => Promise.resolve().then(() => { ctx.step.sleep("nap", "1h"); return 1 })`},
+		{"with another promise that waits", `async (ctx) => { Promise.resolve().then(() => null); await null; ctx.step.sleep("nap", "1h"); return 1 }`},
+	} {
+		e := s.define(handler(c.fn), nil)
+		for range 3 {
+			out, _ := s.execute(t.Context(), e)
+			require.Equal(t, workflow.StatusWaiting, out.Status, "%s: %+v", c.name, out.Failure)
+			require.Len(t, out.Park.Steps, 1, c.name)
+		}
+		nap := workflow.Step{Name: "nap", Kind: workflow.StepSleep, Status: workflow.StatusCompleted}
+		a := workflow.Step{Name: "a", Kind: workflow.StepRun, Status: workflow.StatusCompleted}
+		for range 2 {
+			out, _ := s.execute(t.Context(), e, &a, &nap)
+			require.Equal(t, `1`, string(out.Output), "%s: %+v", c.name, out.Failure)
+		}
+	}
+}

@@ -169,3 +169,20 @@ func TestClock_StoppingWhileAStepIsSaved(t *testing.T) {
 	require.Equal(t, workflow.StatusQueued, out.Status, "the execution is taken up again later")
 	require.Empty(t, j.saved)
 }
+
+func TestClock_NoRunBeginsOrParksAfterItsTime(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, binding("ran", func() { t.Error("the script ran") }))
+	over, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Hour))
+	defer cancel()
+	for range 20 {
+		out, j := s.execute(over, s.define(handler(`(ctx) => { ran(); ctx.step.sleep("nap", "1h") }`), nil))
+		require.Equal(t, workflow.StatusAborted, out.Status)
+		require.Equal(t, "timeout", out.Reason)
+		require.Empty(t, j.saved)
+	}
+	soon, cancel := context.WithTimeout(t.Context(), 30*time.Millisecond)
+	defer cancel()
+	out, _ := s.execute(soon, s.define(handler(`(ctx) => { sleep(60); ctx.step.sleep("nap", "1h") }`), nil))
+	require.Equal(t, workflow.StatusAborted, out.Status, "a wait would be over at once")
+}

@@ -77,8 +77,8 @@ func (m *machine) bindSleep() {
 			time.Sleep(d)
 			return goja.Undefined()
 		}
-		if left, ok := x.left(); ok {
-			d = min(d, max(0, left))
+		if !x.deadline.IsZero() { // else it ends with the run's own context
+			d = min(d, max(0, time.Until(x.deadline)))
 		}
 		_ = x.clock.waiting(func() error {
 			return x.journal.Waiting(x.ctx, func() error { return pause(x.ctx, d) })

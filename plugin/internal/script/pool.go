@@ -92,6 +92,24 @@ func (m *machine) restore(names []string) bool {
 	return true
 }
 
+// drains reports whether the VM still runs what waits for a promise. One that was
+// interrupted while it did so does not: to goja it is inside that call for ever.
+func (m *machine) drains() (drained bool) {
+	m.vm.ClearInterrupt()
+	p, resolve, _ := m.vm.NewPromise()
+	_ = resolve(goja.Undefined())
+	promise := m.vm.ToValue(p)
+	then, ok := goja.AssertFunction(promise.ToObject(m.vm).Get("then"))
+	if !ok {
+		return false
+	}
+	_, err := then(promise, m.vm.ToValue(func(goja.FunctionCall) goja.Value {
+		drained = true
+		return goja.Undefined()
+	}))
+	return err == nil && drained
+}
+
 func (c *compiled) take() *machine {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -33,6 +33,8 @@ type run struct {
 	deadline time.Time
 	// halted is true once the run is to end, whatever the script does.
 	halted bool
+	// cut is true when it ended by an interrupt.
+	cut bool
 	// lastFailed is the error of the last failed step, to tell it from others.
 	lastFailed goja.Value
 	failedStep string
@@ -63,6 +65,9 @@ func (x *run) start(c *compiled) workflow.Outcome {
 			end()
 		}
 	}()
+	if x.ctx.Err() != nil {
+		return x.interrupted(context.Cause(x.ctx)) // a short script would be quicker than the interrupt
+	}
 	x.clock.open(x.ctx, x.vm, x.runner.config.ScriptTimeout)
 	var handler goja.Value
 	key := x.execution.Workflow
@@ -101,6 +106,7 @@ func (x *run) ended(result goja.Value, err error) workflow.Outcome {
 	case err == nil && x.branchEnd == nil:
 		return x.completed(result)
 	case errors.As(err, &interrupted):
+		x.cut = true
 		return x.interrupted(interrupted.Value())
 	case x.branchEnd != nil:
 		return workflow.Outcome{}
@@ -172,9 +178,11 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 		out.Messages, out.Logs = x.messages, x.logs
 		return x.undoomed(out)
 	case *parking:
-		out := x.outcome(workflow.StatusWaiting, nil)
-		out.Park = c.park
-		return out
+		if x.ctx.Err() == nil { // else it would be woken at once
+			out := x.outcome(workflow.StatusWaiting, nil)
+			out.Park = c.park
+			return out
+		}
 	case *branchEnd:
 		return workflow.Outcome{}
 	}

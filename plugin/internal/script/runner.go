@@ -152,7 +152,7 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 		}
 	}()
 	outcome = x.start(c)
-	clean = true
+	clean = !x.cut || m.drains()
 	return outcome, x.branchEnd
 }
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,4 +32,29 @@ func TestStore_Cancel(t *testing.T) {
 	done, err = s.Cancel(t.Context(), []string{parent.ID}, "canceled")
 	require.NoError(t, err)
 	require.Empty(t, done.IDs, "what has ended stays as it is")
+}
+
+func TestStore_FinishEndsWhatIsOpen(t *testing.T) {
+	t.Parallel()
+	app, s := newStarted(t)
+	for _, open := range []bool{false, true} {
+		e := newExecution("a")
+		require.NoError(t, s.Insert(app, e))
+		done, waits := newStep("done", 0), newStep("waits", 1)
+		waits.Status, waits.Result, waits.WakeAt = workflow.StatusWaiting, nil, time.Now().Add(time.Hour)
+		require.NoError(t, s.SaveStep(t.Context(), e, done))
+		require.NoError(t, s.SaveStep(t.Context(), e, waits))
+		e.Status, e.Open = workflow.StatusAborted, open
+		require.NoError(t, errOf(s.Finish(t.Context(), e)))
+		steps, err := s.Steps(t.Context(), e.ID)
+		require.NoError(t, err)
+		require.Equal(t, workflow.StatusCompleted, steps[0].Status)
+		if open {
+			require.Equal(t, workflow.StatusAborted, steps[1].Status)
+			require.NotZero(t, steps[1].FinishedAt)
+			require.Zero(t, steps[1].WakeAt)
+		} else {
+			require.Equal(t, workflow.StatusWaiting, steps[1].Status, "nobody said that there is one")
+		}
+	}
 }

@@ -86,8 +86,8 @@ func (m marks) ids() []string {
 
 // Finish stores how an execution ended: status, reason, output, failure,
 // messages, logs, attempt and times (FinishedAt is now when empty). In the same
-// commit it queues a parent that waits for it, and cancels children that it
-// waited for. Errors: a status that is not final; workflow.ErrGone when the row
+// commit it queues a parent that waits for it, and cancels steps that have not
+// ended and children that it waited for. Errors: a status that is not final; workflow.ErrGone when the row
 // was deleted or has a final status already, which then stays.
 func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.Ended, error) {
 	args, err := finishArgs(e)
