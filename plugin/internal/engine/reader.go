@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -38,10 +39,12 @@ func (e *Engine) scan(ctx context.Context) error {
 	e.mu.Lock()
 	occupied := e.occupied
 	e.mu.Unlock()
+	arrange := e.vacate
 	if !occupied {
-		if err := e.occupy(ctx); err != nil {
-			return err
-		}
+		arrange = e.occupy
+	}
+	if err := arrange(ctx); err != nil {
+		return err
 	}
 	for after := ""; ; {
 		found, err := e.config.Store.Active(ctx, after, 4*page)
@@ -89,6 +92,39 @@ func (e *Engine) occupy(ctx context.Context) error {
 	defer e.mu.Unlock()
 	e.occupied = true
 	e.dispatch()
+	return nil
+}
+
+// vacate takes the places of parked executions that have ended without our doing:
+// another process has canceled them.
+func (e *Engine) vacate(ctx context.Context) error {
+	e.mu.Lock()
+	var parked []string
+	for id := range e.limits.group {
+		if e.held[id] == nil {
+			parked = append(parked, id)
+		}
+	}
+	e.mu.Unlock()
+	for ids := range slices.Chunk(parked, page) {
+		found, err := e.config.Store.Load(ctx, ids)
+		if err != nil {
+			return err
+		}
+		live := map[string]struct{}{}
+		for _, x := range found {
+			if !x.Status.Final() {
+				live[x.ID] = struct{}{}
+			}
+		}
+		e.mu.Lock()
+		for _, id := range ids {
+			if _, is := live[id]; !is && e.held[id] == nil {
+				e.freeGroup(id)
+			}
+		}
+		e.mu.Unlock()
+	}
 	return nil
 }
 
