@@ -57,6 +57,8 @@ type instance struct {
 	t     testing.TB
 	dir   string
 	token string
+	// dev makes servers print every query of the database.
+	dev bool
 }
 
 // newInstance lays out an app folder with the demo schema and the given
@@ -87,6 +89,7 @@ func (in *instance) command(args ...string) *exec.Cmd {
 		"--hooksDir", filepath.Join(in.dir, "pb_hooks"),
 		"--hooksPool", "1",
 		"--automigrate=false",
+		fmt.Sprintf("--dev=%t", in.dev),
 	)
 	return exec.Command(binary, args...)
 }
