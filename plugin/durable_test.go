@@ -204,6 +204,34 @@ func TestDurable(t *testing.T) {
 	}
 }
 
+// TestDurable_Losers shows what becomes of steps whose ends nobody needs.
+func TestDurable_Losers(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, plugin.Config{}, one(`
+workflow("sleeper", { on: { type: "action", collection: "posts" } }, (ctx) => { ctx.step.sleep("nap", "1h") });
+workflow("race", { on: { type: "action", collection: "posts" } }, (ctx) => {
+	const first = ctx.step.parallel("first", {
+		child: () => ctx.step.invoke("call", "sleeper"),
+		event: () => ctx.step.waitForEvent("never"),
+		quick: () => { ctx.step.sleep("nap", 50); return "quick" },
+	}, { mode: "race" });
+	ctx.step.sleep("later", 20); // the run that ends does not come by the branches
+	return first;
+});
+workflow("timed", { on: { type: "action", collection: "posts" }, timeout: 40 }, (ctx) => { ctx.step.sleep("nap", "1h") });
+`))
+	r := a.ends(a.trigger("race", nil))
+	require.Equal(t, `"quick"`, r.GetString("output"), r.GetString("error"))
+	require.Equal(t, "canceled", a.rows("sleeper")[0].GetString("status"), "children end with their parent")
+	require.Equal(t, []string{
+		"parallel first completed", "branch first/quick completed", "sleep later completed",
+		"invoke first/child/call canceled", "waitForEvent first/event/never canceled", "sleep first/quick/nap completed",
+	}, a.steps(r.Id))
+	r = a.ends(a.trigger("timed", nil))
+	require.Equal(t, "aborted", r.GetString("status"))
+	require.Equal(t, []string{"sleep nap aborted"}, a.steps(r.Id))
+}
+
 func TestDurable_Events(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, plugin.Config{}, one(`

@@ -83,8 +83,7 @@ func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.O
 		return workflow.Outcome{}, err
 	}
 	x.ring()
-	tick := time.NewTicker(remotePoll)
-	defer tick.Stop()
+	began := time.Now()
 	for {
 		found, err := x.store.Find(ctx, e.ID)
 		if err != nil {
@@ -98,14 +97,18 @@ func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.O
 		select {
 		case <-ctx.Done():
 			return workflow.Outcome{}, context.Cause(ctx)
-		case <-tick.C:
+		case <-time.After(min(max(remotePoll, time.Since(began)/8), remotePollMax)):
 		}
 	}
 }
 
 // remotePoll is how often a process without the engine looks for the end of a
-// sync execution that a response waits for.
-const remotePoll = 25 * time.Millisecond
+// sync execution that a response waits for; it does so less often the longer
+// that takes, at last every remotePollMax.
+const (
+	remotePoll    = 25 * time.Millisecond
+	remotePollMax = 2 * time.Second
+)
 
 // RunInTx runs e inside the open transaction of txApp: its rows, its steps and
 // what the script writes commit or roll back with it.

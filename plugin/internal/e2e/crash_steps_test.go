@@ -140,8 +140,11 @@ func (m *mix) tell(execution string, random *rand.Rand) {
 	for _, event := range []string{"early good", "side good", "late bad", "late good"} {
 		name, kind, _ := strings.Cut(event, " ")
 		after := time.Now()
-		if random.IntN(2) == 0 {
-			after = after.Add(time.Duration(random.IntN(12000)) * time.Millisecond)
+		switch random.IntN(4) {
+		case 0:
+			after = after.Add(time.Hour) // when all kills are over and it waits
+		case 1:
+			after = after.Add(time.Duration(random.IntN(8000)) * time.Millisecond)
 		}
 		m.pending = append(m.pending, delivery{execution, name, kind, after})
 	}
@@ -189,6 +192,11 @@ func (m *mix) finish(s *server, random *rand.Rand) {
 		for _, e := range active {
 			if e["workflow"] == "mix" {
 				m.tell(e["id"].(string), random)
+			}
+			for i := range m.pending {
+				if d := &m.pending[i]; d.execution == e["id"] && e["status"] == "waiting" {
+					d.after = time.Time{}
+				}
 			}
 		}
 		m.mu.Unlock()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -57,6 +58,8 @@ type instance struct {
 	t     testing.TB
 	dir   string
 	token string
+	// dev makes servers print every query of the database.
+	dev bool
 }
 
 // newInstance lays out an app folder with the demo schema and the given
@@ -87,6 +90,7 @@ func (in *instance) command(args ...string) *exec.Cmd {
 		"--hooksDir", filepath.Join(in.dir, "pb_hooks"),
 		"--hooksPool", "1",
 		"--automigrate=false",
+		fmt.Sprintf("--dev=%t", in.dev),
 	)
 	return exec.Command(binary, args...)
 }
@@ -96,8 +100,26 @@ type server struct {
 	t    testing.TB
 	url  string
 	cmd  *exec.Cmd
-	out  *bytes.Buffer
+	out  *output
 	done chan struct{}
+}
+
+// output is what a process prints, also while it does.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(b)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
 }
 
 // serve starts a server and waits until it answers.
@@ -108,7 +130,7 @@ func (in *instance) serve() *server {
 	addr := l.Addr().String()
 	require.NoError(in.t, l.Close())
 
-	s := &server{t: in.t, url: "http://" + addr, cmd: in.command("serve", "--http", addr), out: new(bytes.Buffer), done: make(chan struct{})}
+	s := &server{t: in.t, url: "http://" + addr, cmd: in.command("serve", "--http", addr), out: new(output), done: make(chan struct{})}
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	require.NoError(in.t, s.cmd.Start())
 	go func() {

@@ -179,6 +179,22 @@ func TestEngine_Groups(t *testing.T) {
 		}
 	})
 
+	bubble(t, "one_that_another_process_cancels_too", func(t *testing.T) {
+		w := newWorld(t, naps(time.Minute), groups(1))
+		w.start()
+		list, ids := inGroup("a", 2)
+		w.commit(list...)
+		time.Sleep(time.Second)
+		w.Look() // as long as it is parked it has its place
+		time.Sleep(time.Second)
+		require.Equal(t, ids[:1], w.ran())
+		_, err := w.store.Cancel(t.Context(), ids[:1], "canceled")
+		require.NoError(t, err)
+		w.Look()
+		time.Sleep(time.Hour)
+		assert.Equal(t, []string{ids[0], ids[1], ids[1]}, w.ran())
+	})
+
 	bubble(t, "one_that_is_canceled_when_its_turn_has_come_too", func(t *testing.T) {
 		w := newWorld(t, waitsFor(time.Second), groups(1))
 		w.start()

@@ -85,12 +85,3 @@ func (l *limiter) drop(gone map[string]struct{}) {
 		}
 	}
 }
-
-// ids are the executions that have a place.
-func (l *limiter) ids() map[string]struct{} {
-	ids := make(map[string]struct{}, len(l.group))
-	for id := range l.group {
-		ids[id] = struct{}{}
-	}
-	return ids
-}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"time"
 
@@ -40,11 +39,11 @@ func (e *Engine) scan(ctx context.Context) error {
 	e.mu.Lock()
 	occupied := e.occupied
 	e.mu.Unlock()
-	take := e.reclaim
+	arrange := e.vacate
 	if !occupied {
-		take = e.occupy
+		arrange = e.occupy
 	}
-	if err := take(ctx); err != nil {
+	if err := arrange(ctx); err != nil {
 		return err
 	}
 	for after := ""; ; {
@@ -96,33 +95,35 @@ func (e *Engine) occupy(ctx context.Context) error {
 	return nil
 }
 
-// reclaim takes back the places of executions that have ended without our doing:
+// vacate takes the places of parked executions that have ended without our doing:
 // another process has canceled them.
-func (e *Engine) reclaim(ctx context.Context) error {
+func (e *Engine) vacate(ctx context.Context) error {
 	e.mu.Lock()
-	lost := e.limits.ids()
-	for id := range e.held {
-		delete(lost, id)
+	var parked []string
+	for id := range e.limits.group {
+		if e.held[id] == nil {
+			parked = append(parked, id)
+		}
 	}
 	e.mu.Unlock()
-	if len(lost) == 0 {
-		return nil
-	}
-	found, err := e.config.Store.Load(ctx, slices.Collect(maps.Keys(lost)))
-	if err != nil {
-		return err
-	}
-	for _, x := range found {
-		if !x.Status.Final() {
-			delete(lost, x.ID)
+	for ids := range slices.Chunk(parked, page) {
+		found, err := e.config.Store.Load(ctx, ids)
+		if err != nil {
+			return err
 		}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for id := range lost {
-		if e.held[id] == nil {
-			e.freeGroup(id)
+		live := map[string]struct{}{}
+		for _, x := range found {
+			if !x.Status.Final() {
+				live[x.ID] = struct{}{}
+			}
 		}
+		e.mu.Lock()
+		for _, id := range ids {
+			if _, is := live[id]; !is && e.held[id] == nil {
+				e.freeGroup(id)
+			}
+		}
+		e.mu.Unlock()
 	}
 	return nil
 }
