@@ -145,7 +145,7 @@ func TestDurable(t *testing.T) {
 		},
 		{
 			"parallel all", "", `(ctx) => ctx.step.parallel("both", { a: () => ctx.step.run("x", () => 1), b: () => { ctx.step.sleep("nap", 20); return 2 } })`,
-			"completed", `{"a":1,"b":2}`, []string{"parallel both completed", "branch both/a completed", "branch both/b completed", "run both/a/x completed", "sleep both/b/nap completed"},
+			"completed", `{"a":1,"b":2}`, []string{"parallel both completed", "branch both/a completed", "run both/a/x completed", "branch both/b completed", "sleep both/b/nap completed"},
 		},
 		{
 			"parallel all, one fails", "", `(ctx) => ctx.step.parallel("both", { a: () => { throw new Error("a fails") }, b: () => { ctx.step.sleep("nap", "1h") } })`,
@@ -178,6 +178,10 @@ func TestDurable(t *testing.T) {
 		{
 			"map", "", `(ctx) => ctx.step.map("each", [1, 2, 3], (item, i) => ctx.step.run("double", () => item * 2 + i), { concurrency: 2 })`,
 			"completed", `[2,5,8]`, nil,
+		},
+		{
+			"steps named like branches", "", `(ctx) => [ctx.step.run("p/a", () => "own"), ctx.step.parallel("p", { a: () => 1, "a/b": () => 2 }), ctx.step.parallel("p/a", { b: () => 3 }), ctx.step.run("p/a", () => "again")]`,
+			"completed", `["own",{"a":1,"a/b":2},{"b":3},"again"]`, nil,
 		},
 		{
 			"parallel in a loop", "", `(ctx) => { const out = []; for (let i = 0; i < 2; i++) { out.push(ctx.step.parallel("p", { a: () => ctx.step.run("s", () => i) }).a) } return out }`,

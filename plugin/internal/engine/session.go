@@ -282,12 +282,12 @@ func (s *Session) Child(ctx context.Context, step *workflow.Step) (child *workfl
 func (s *Session) BranchStep(parallel *workflow.Step, key string) *workflow.Step {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()
-	name := parallel.Name + "/" + key
-	if step := s.journal.steps[stepKey{parallel.Branch, name, parallel.Index}]; step != nil {
+	name, branch := parallel.Name+"/"+key, branchOf(parallel, key)
+	if step := s.journal.steps[stepKey{branch, name, parallel.Index}]; step != nil {
 		return step
 	}
 	return &workflow.Step{
-		Execution: s.e.ID, Name: name, Index: parallel.Index, Branch: parallel.Branch, Seq: parallel.Seq,
+		Execution: s.e.ID, Name: name, Index: parallel.Index, Branch: branch, Seq: -1,
 		Kind: workflow.StepBranch, Status: workflow.StatusRunning, Attempt: 1, StartedAt: s.executor.Now(),
 	}
 }

@@ -88,6 +88,28 @@ func TestSession_Begin(t *testing.T) {
 		assert.Equal(t, noon, step.StartedAt)
 	})
 
+	t.Run("a_parked_step_comes_as_it_was_left", func(t *testing.T) {
+		t.Parallel()
+		parked := recorded(0, "nap", 0, workflow.StepSleep, workflow.StatusWaiting)
+		parked.WakeAt = noon.Add(time.Hour)
+		s, _ := open(t, parked)
+		assert.False(t, s.Replaying())
+		step, err := s.Begin("nap", workflow.StepSleep, nil)
+		require.NoError(t, err)
+		assert.Equal(t, &parked, step)
+	})
+
+	t.Run("a_new_step_keeps_its_options", func(t *testing.T) {
+		t.Parallel()
+		s, _ := open(t, recorded(0, "a", 0, run, done))
+		step, err := s.Begin("a", run, []byte(`{"x":1}`))
+		require.NoError(t, err)
+		assert.Empty(t, step.Options, "the recorded ones stay")
+		step, err = s.Begin("b", run, []byte(`{"x":1}`))
+		require.NoError(t, err)
+		assert.JSONEq(t, `{"x":1}`, string(step.Options))
+	})
+
 	t.Run("another_name_than_recorded", func(t *testing.T) {
 		t.Parallel()
 		s, _ := open(t, recorded(0, "a", 0, run, done), recorded(1, "charge", 0, run, done))

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 )
@@ -41,7 +40,7 @@ func (f RerunFrom) Takeover(journal []*Step) ([]*Step, error) {
 func failedAt(journal []*Step) int {
 	var last *Step
 	for _, s := range journal {
-		if s.Branch == "" && s.Kind != StepBranch && (last == nil || s.Seq > last.Seq) {
+		if s.Branch == "" && (last == nil || s.Seq > last.Seq) {
 			last = s
 		}
 	}
@@ -57,21 +56,21 @@ func failedAt(journal []*Step) int {
 
 // before lists the ended steps that come before a position in a branch: on the
 // way there those of the branches around it, and of a parallel step that is done
-// again what has completed in its other branches.
+// again what its other branches have behind them.
 func before(journal []*Step, branch string, seq int) []*Step {
 	limits := map[string]int{branch: seq}
-	around := branch
-	for around != "" {
-		parent, hop := "", around
-		if i := strings.LastIndexByte(around, '/'); i >= 0 {
-			parent, hop = around[:i], around[i+1:]
-		}
-		limits[parent], _ = strconv.Atoi(hop[:strings.IndexByte(hop, ':')])
-		around = parent
+	for branch != "" {
+		branch, seq = hop(branch)
+		limits[branch] = seq
+	}
+	last := map[string]int{}
+	for _, s := range journal {
+		last[s.Branch] = max(last[s.Branch], s.Seq)
 	}
 	var kept []*Step
 	for _, s := range journal {
-		if s.Status.Final() && keeps(s, limits) {
+		passed := s.Status == StatusCompleted || s.Seq < last[s.Branch] && s.Kind != StepBranch
+		if s.Status.Final() && keeps(s, passed, limits) {
 			kept = append(kept, s)
 		}
 	}
@@ -79,57 +78,36 @@ func before(journal []*Step, branch string, seq int) []*Step {
 }
 
 // keeps reports whether a step comes before the limits of the branches that it
-// stands in.
-func keeps(s *Step, limits map[string]int) bool {
-	at, seq := s.Branch, s.Seq
-	inside := false // of the parallel step at the limit
+// stands in. Passed is true when the script went on after it.
+func keeps(s *Step, passed bool, limits map[string]int) bool {
+	if _, again := limits[s.Branch]; again && s.Kind == StepBranch {
+		return false
+	}
+	at, seq, inside := s.Branch, s.Seq, false
 	for {
 		limit, known := limits[at]
 		switch {
 		case !known:
-		case seq > limit:
-			return false
-		case seq == limit:
-			if s.Kind != StepBranch && !inside {
-				return false // the step itself
-			}
-			if s.Status != StatusCompleted {
-				return false
-			}
-			return s.Kind != StepBranch || !leadsTo(s, limits)
+		case seq == limit: // inside of the parallel step there, or that step itself
+			return inside && passed
 		default:
-			return true
+			return seq < limit
 		}
 		if at == "" {
 			return true
 		}
-		parent, hop := "", at
-		if i := strings.LastIndexByte(at, '/'); i >= 0 {
-			parent, hop = at[:i], at[i+1:]
-		}
-		seq, _ = strconv.Atoi(hop[:strings.IndexByte(hop, ':')])
-		at, inside = parent, true
+		at, seq = hop(at)
+		inside = true
 	}
 }
 
-// leadsTo reports whether a branch's entry is of a branch that is done again.
-func leadsTo(s *Step, limits map[string]int) bool {
-	prefix := strconv.Itoa(s.Seq) + ":"
-	if s.Branch != "" {
-		prefix = s.Branch + "/" + prefix
+// hop is the branch around a branch, and the position of the parallel step there.
+func hop(branch string) (around string, seq int) {
+	last := branch
+	if i := strings.LastIndexByte(branch, '/'); i >= 0 {
+		around, last = branch[:i], branch[i+1:]
 	}
-	for branch := range limits {
-		if hop, ok := strings.CutPrefix(branch, prefix); ok && !strings.Contains(hop, "/") && strings.HasSuffix(s.Name, "/"+branchKey(hop)) {
-			return true
-		}
-	}
-	return false
-}
-
-// branchKey is the key of a branch as it was given.
-func branchKey(escaped string) string {
-	if key, err := url.PathUnescape(escaped); err == nil {
-		return key
-	}
-	return escaped
+	number, _, _ := strings.Cut(last, ":")
+	seq, _ = strconv.Atoi(number)
+	return around, seq
 }

@@ -32,7 +32,7 @@ type Retries struct {
 	Delay time.Duration `json:"delay,omitempty"`
 	// Backoff is how Delay grows. Defaults to exponential.
 	Backoff Backoff `json:"backoff,omitempty"`
-	// MaxDelay bounds the growth. Defaults to 1 hour.
+	// MaxDelay bounds the growth. Defaults to 1 hour, or to Delay if that is longer.
 	MaxDelay time.Duration `json:"maxDelay,omitempty"`
 	// Jitter spreads every delay at random by up to this part of it, both ways:
 	// 0 (the default) to 1.
@@ -58,9 +58,12 @@ func (r Retries) Next(failed int, random float64) (time.Duration, bool) {
 	}
 	most := r.MaxDelay
 	if most <= 0 {
-		most = DefaultRetryMaxDelay
+		most = max(DefaultRetryMaxDelay, r.Delay)
 	}
 	delay = min(delay, float64(most))
 	delay *= 1 + r.Jitter*(2*random-1)
+	if delay >= math.MaxInt64 {
+		return math.MaxInt64, true
+	}
 	return time.Duration(delay), true
 }

@@ -49,7 +49,8 @@ type Step struct {
 	// Branch is the branch the step stands in, "" outside of any: hops
 	// "seq:key" from the outermost parallel step inwards, joined with "/".
 	Branch string
-	// Seq is the position among the steps of its branch, from 0.
+	// Seq is the position among the steps of its branch, from 0; the entry of the
+	// branch itself stands in it at -1.
 	Seq     int
 	Kind    StepKind
 	Status  Status
