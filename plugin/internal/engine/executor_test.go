@@ -63,7 +63,7 @@ func TestExecutor_Run(t *testing.T) {
 		outcome, err := executor.Run(t.Context(), x)
 		require.NoError(t, err)
 		assert.Equal(t, workflow.StatusWaiting, outcome.Status)
-		assert.Equal(t, time.Minute, outcome.Park.WakeAt.Sub(time.Now()))
+		assert.Equal(t, time.Minute, time.Until(outcome.Park.WakeAt))
 	})
 }
 
