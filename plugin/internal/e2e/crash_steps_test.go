@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestKill_Steps(t *testing.T) {
 
 	in := newInstance(t, map[string]string{"mix.js": mixWorkflow})
 	in.countEnds()
-	m := &mix{in: in, acknowledged: map[string]string{}, told: map[string]bool{}}
+	m := &mix{in: in, rare: 20, acknowledged: map[string]string{}, told: map[string]bool{}}
 	const clients = 4
 	var own [clients]*rand.Rand
 	for c := range clients {
@@ -72,6 +73,9 @@ func fromEnv[N int | uint64](tb testing.TB, name string, standard N) N {
 // mix is what the clients of mixWorkflow know together.
 type mix struct {
 	in *instance
+	// rare is how many things a client does for each workflow that it starts.
+	rare int
+	over atomic.Bool // ends the clients
 
 	mu           sync.Mutex
 	acknowledged map[string]string // execution id by record id
@@ -86,10 +90,10 @@ type delivery struct {
 	after                  time.Time
 }
 
-// client works until its server is gone.
+// client works until its server is gone, or all is over.
 func (m *mix) client(s *server, random *rand.Rand) {
-	for alive := true; alive; {
-		if random.IntN(20) == 0 {
+	for alive := true; alive && !m.over.Load(); {
+		if random.IntN(m.rare) == 0 {
 			alive = m.trigger(s, random)
 		} else if d, ok := m.due(); ok {
 			alive = m.deliver(s, d)
