@@ -53,6 +53,7 @@ func (m *machine) logger() goja.Value {
 }
 
 func (x *run) log(name string, level slog.Level, call goja.FunctionCall) goja.Value {
+	x.mayGoOn()
 	line := workflow.Log{Time: time.Now().UTC(), Level: name, Message: call.Argument(0).String()}
 	if v := call.Argument(1); !goja.IsUndefined(v) {
 		raw, err := encodeResult(v)
@@ -82,6 +83,7 @@ func (x *run) log(name string, level slog.Level, call goja.FunctionCall) goja.Va
 }
 
 func (x *run) respond(call goja.FunctionCall) goja.Value {
+	x.mayGoOn()
 	message, ok := call.Argument(0).Export().(string)
 	if !ok {
 		x.throw("ctx.respond(message): the message must be a string, got %s", show(call.Argument(0)))
@@ -94,6 +96,7 @@ func (x *run) respond(call goja.FunctionCall) goja.Value {
 }
 
 func (x *run) end(call goja.FunctionCall) goja.Value {
+	x.mayGoOn()
 	output, err := encodeResult(call.Argument(0))
 	if err != nil {
 		x.throw("ctx.end(output): %w", err)
@@ -105,6 +108,7 @@ func (x *run) end(call goja.FunctionCall) goja.Value {
 }
 
 func (x *run) fail(call goja.FunctionCall) goja.Value {
+	x.mayGoOn()
 	message, ok := call.Argument(0).Export().(string)
 	if !ok || message == "" {
 		x.throw("ctx.fail(message, data): the message must be a non-empty string, got %s", show(call.Argument(0)))

@@ -105,6 +105,7 @@ type hop struct {
 // branch's function only.
 type fork struct {
 	run    *run
+	name   string
 	keys   []string
 	bodies []func() (goja.Value, error)
 	list   bool // of branches without names
@@ -115,6 +116,8 @@ type fork struct {
 	lost     atomic.Bool
 	ends     chan branchReport
 	states   []branchState
+	// told are the messages of the branches that have ended, in that order.
+	told []string
 }
 
 // branchState is what is known of one branch.
@@ -136,6 +139,7 @@ type branchReport struct {
 
 func (f *fork) step(name string, kind workflow.StepKind, options map[string]any) goja.Value {
 	x := f.run
+	f.name = name
 	step, err := x.journal.Begin(name, kind, encode(options))
 	if err != nil {
 		return x.halt(err)
@@ -150,10 +154,26 @@ func (f *fork) step(name string, kind workflow.StepKind, options map[string]any)
 	f.parallel = step
 	x.journal.Fork(step)
 	f.states = make([]branchState, len(f.keys))
+	var ended []*workflow.Step
 	for i, key := range f.keys {
-		f.states[i].step = x.journal.BranchStep(step, key)
+		s := x.journal.BranchStep(step, key)
+		if f.states[i].step = s; s.Status.Final() {
+			ended = append(ended, s)
+		}
+	}
+	slices.SortStableFunc(ended, func(a, b *workflow.Step) int { return a.FinishedAt.Compare(b.FinishedAt) })
+	for _, s := range ended {
+		f.tell(s)
 	}
 	return f.wait()
+}
+
+// tell passes on what a branch that has ended said.
+func (f *fork) tell(branch *workflow.Step) {
+	for _, m := range branch.Messages {
+		f.told = append(f.told, m)
+		f.run.say(m)
+	}
 }
 
 // enter runs the function of the branch that this script is for.
@@ -168,47 +188,92 @@ func (f *fork) enter(step *workflow.Step) goja.Value {
 	last := len(x.path) == 0
 	own := x.journal.BranchStep(step, key)
 	x.journal.Enter(step, key, last)
-	if !last {
-		if _, err := f.bodies[i](); err != nil {
-			panic(err)
-		}
-		return x.halt(fmt.Errorf("non-deterministic workflow: branch %q of step %q ended before the step in it", key, step.Name))
+	if last {
+		x.branch = own
+		own.Logs, own.Messages = nil, nil // told anew
 	}
-	x.branch = own
-	own.Logs, own.Messages = nil, nil // told anew
-	x.whenDrained(func() { x.unwinding = false })
+	x.whenDrained(func() { x.unwinding, x.draining = false, true })
 	v, err := f.bodies[i]()
 	if p := promiseOf(v); err == nil && p != nil && p.State() == goja.PromiseStatePending {
-		return f.later(v)
+		return f.later(v, key, last)
 	} else if err == nil && p != nil {
 		v, err = x.settle(v)
 	}
-	x.endBranch(v, err)
+	f.left(key, last, v, err)
 	return goja.Undefined()
+}
+
+// left is called when the function of the branch has ended.
+func (f *fork) left(key string, last bool, v goja.Value, err error) {
+	x := f.run
+	switch {
+	case last:
+		x.endBranch(v, err)
+	case x.branch != nil: // the branch in it runs
+	case err != nil && !x.draining:
+		panic(err)
+	default:
+		how := ""
+		if err != nil {
+			how = ": " + failureOf(x.vm, err, x.runner.config.WorkflowsDir).Message
+		}
+		x.halt(fmt.Errorf("non-deterministic workflow: branch %q of step %q ended before the step in it%s", key, f.name, how))
+	}
 }
 
 // later ends an async branch when its promise settles. Until then the rest of
 // the handler must not go on in this script.
-func (f *fork) later(v goja.Value) goja.Value {
+func (f *fork) later(v goja.Value, key string, last bool) goja.Value {
 	x := f.run
 	then, _ := goja.AssertFunction(v.ToObject(x.vm).Get("then"))
 	_, err := then(v,
-		x.vm.ToValue(func(call goja.FunctionCall) goja.Value { x.endBranch(call.Argument(0), nil); return goja.Undefined() }),
 		x.vm.ToValue(func(call goja.FunctionCall) goja.Value {
-			x.endBranch(nil, x.exception(call.Argument(0)))
+			f.left(key, last, call.Argument(0), nil)
+			return goja.Undefined()
+		}),
+		x.vm.ToValue(func(call goja.FunctionCall) goja.Value {
+			f.left(key, last, nil, x.exception(call.Argument(0)))
 			return goja.Undefined()
 		}))
 	if err != nil {
 		panic(err)
 	}
+	async := x.asyncHandler || x.draining
 	x.unwinding = true
 	x.sentinel = x.vm.NewGoError(errors.New("a branch runs here"))
-	if x.asyncHandler {
-		never, _, _ := x.vm.NewPromise()
-		return x.vm.ToValue(never)
+	if async {
+		return x.vm.NewDynamicObject(&nothing{run: x})
 	}
 	panic(x.sentinel)
 }
+
+// nothing is what an async handler has of a parallel step while one of its
+// branches runs in its script: who awaits it waits for ever, who looks into it
+// is stopped.
+type nothing struct{ run *run }
+
+// Get is goja.DynamicObject's, as are the others.
+func (n *nothing) Get(key string) goja.Value {
+	switch key {
+	case "then":
+		return n.run.vm.ToValue(func(goja.FunctionCall) goja.Value { return goja.Undefined() })
+	case "constructor": // await looks whether it is a promise already
+		return goja.Undefined()
+	}
+	panic(n.run.sentinel)
+}
+
+// Set changes nothing.
+func (n *nothing) Set(string, goja.Value) bool { panic(n.run.sentinel) }
+
+// Has says that there is nothing.
+func (n *nothing) Has(key string) bool { return key == "then" }
+
+// Delete deletes nothing.
+func (n *nothing) Delete(string) bool { panic(n.run.sentinel) }
+
+// Keys are none.
+func (n *nothing) Keys() []string { panic(n.run.sentinel) }
 
 // whenDrained runs fn when the synchronous part of the handler has returned.
 func (x *run) whenDrained(fn func()) {
@@ -278,6 +343,10 @@ func (f *fork) wait() goja.Value {
 		return x.halt(err)
 	case halted != nil:
 		f.lost.Store(true)
+		for _, m := range halted.Messages {
+			x.say(m)
+		}
+		x.keepLogs(halted.Logs)
 		return x.halt(&stop{*halted})
 	case !f.decided():
 		return f.park()
@@ -347,9 +416,7 @@ func (f *fork) report(r branchReport) (halted *workflow.Outcome) {
 	switch {
 	case r.end != nil:
 		s.step = r.end.step
-		for _, m := range s.step.Messages {
-			f.run.say(m)
-		}
+		f.tell(s.step)
 		return nil
 	case r.outcome.Status == workflow.StatusWaiting:
 		s.parked = &r.outcome.Park
@@ -477,11 +544,17 @@ func (f *fork) complete(result json.RawMessage) goja.Value {
 			Name: "TypeError", Message: fmt.Sprintf("step %q: result is %d bytes of JSON, more than the %d allowed", f.parallel.Name, len(result), workflow.MaxResultSize),
 		})
 	}
-	f.run.complete(f.parallel, result)
-	if f.run.halted {
+	x := f.run
+	f.parallel.Messages = f.told
+	x.complete(f.parallel, result)
+	if x.halted {
 		return goja.Undefined()
 	}
-	return f.run.replay(f.parallel, false)
+	v, err := x.parse(result)
+	if err != nil {
+		return x.halt(fmt.Errorf("read the result of step %q: %w", f.parallel.Name, err))
+	}
+	return v
 }
 
 func (f *fork) fail(failure *workflow.Failure) goja.Value {
@@ -489,7 +562,7 @@ func (f *fork) fail(failure *workflow.Failure) goja.Value {
 	if own.Step == "" {
 		own.Step = f.parallel.Name
 	}
-	f.parallel.Status, f.parallel.Failure = workflow.StatusFailed, &own
+	f.parallel.Status, f.parallel.Failure, f.parallel.Messages = workflow.StatusFailed, &own, f.told
 	if err := f.run.save(f.parallel); err != nil {
 		return f.run.halt(err)
 	}

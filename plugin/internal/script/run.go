@@ -48,6 +48,8 @@ type run struct {
 	unwinding    bool
 	sentinel     goja.Value
 	asyncHandler bool
+	// draining is true once the synchronous part of the handler has returned.
+	draining bool
 	// leftovers end the branches that nobody waits for any more.
 	leftovers []func()
 	// doomed is set by a failed step of mode transaction.
@@ -175,7 +177,7 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 	switch c := cause.(type) {
 	case *stop:
 		out := c.outcome
-		out.Messages, out.Logs = x.messages, x.logs
+		out.Messages, out.Logs = x.told()
 		return x.undoomed(out)
 	case *parking:
 		if x.ctx.Err() == nil { // else it would be woken at once
@@ -210,7 +212,21 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 }
 
 func (x *run) outcome(status workflow.Status, f *workflow.Failure) workflow.Outcome {
-	return workflow.Outcome{Status: status, Failure: f, Messages: x.messages, Logs: x.logs}
+	out := workflow.Outcome{Status: status, Failure: f}
+	out.Messages, out.Logs = x.told()
+	return out
+}
+
+// told is what the script has said and logged outside of steps; that of a branch
+// only what it did in the branch.
+func (x *run) told() ([]string, []workflow.Log) {
+	if len(x.entered) == 0 {
+		return x.messages, x.logs
+	}
+	if x.branch == nil {
+		return nil, nil
+	}
+	return x.branch.Messages, x.branch.Logs
 }
 
 // halt ends the run at once; the script can't catch it.
@@ -241,6 +257,15 @@ func (x *run) left() (time.Duration, bool) {
 		deadline, ok = x.deadline, true
 	}
 	return time.Until(deadline), ok
+}
+
+// keepLogs takes over what a branch has logged that ends the execution.
+func (x *run) keepLogs(lines []workflow.Log) {
+	if x.branch != nil {
+		x.branch.Logs = append(x.branch.Logs, lines...)
+		return
+	}
+	x.logs = append(x.logs, lines...)
 }
 
 // say adds a message for the waiting client.

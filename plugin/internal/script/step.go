@@ -143,14 +143,19 @@ func (x *run) stepName(method string, call goja.FunctionCall) string {
 
 // mayStep refuses a step where none can be.
 func (x *run) mayStep(method, name string) {
-	if x.unwinding {
-		panic(x.sentinel)
-	}
+	x.mayGoOn()
 	if x.step != nil {
 		x.throw("ctx.step.%s(%q) can't be used inside step %q: call it after that step", method, name, x.step.Name)
 	}
 	if x.machine.app.own > 0 {
 		x.throw("ctx.step.%s(%q) can't be used inside $app.runInTransaction: the journal would wait for that transaction; use ctx.step.transaction", method, name)
+	}
+}
+
+// mayGoOn stops a handler that goes on though a branch runs in its script.
+func (x *run) mayGoOn() {
+	if x.unwinding {
+		panic(x.sentinel)
 	}
 }
 
@@ -341,6 +346,9 @@ func (x *run) recordedError(step *workflow.Step) goja.Value {
 	}
 	v := newError(x.vm, f.Name, f.Message)
 	x.lastFailed, x.failedStep = v, step.Name
+	if f.Step != "" { // a step in one of its branches
+		x.failedStep = f.Step
+	}
 	return v
 }
 
