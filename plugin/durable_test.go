@@ -222,7 +222,7 @@ workflow("race", { on: { type: "action", collection: "posts" } }, (ctx) => {
 	ctx.step.sleep("later", 20); // the run that ends does not come by the branches
 	return first;
 });
-workflow("timed", { on: { type: "action", collection: "posts" }, timeout: 40 }, (ctx) => { ctx.step.sleep("nap", "1h") });
+workflow("timed", { on: { type: "action", collection: "posts" }, timeout: 2500 }, (ctx) => { ctx.step.sleep("nap", "1h") });
 `))
 	r := a.ends(a.trigger("race", nil))
 	require.Equal(t, `"quick"`, r.GetString("output"), r.GetString("error"))
