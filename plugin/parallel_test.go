@@ -75,23 +75,54 @@ func (g *gauge) marked() []string {
 	return append([]string{}, g.marks...)
 }
 
-// gauged is an app with one workflow and a gauge for it.
-func gauged(t *testing.T, config plugin.Config, options, handler string) (*app, *gauge) {
+// bench is an app with a workflow and a gauge for each of some handlers.
+type bench struct {
+	*app
+	gauges map[string]*gauge
+}
+
+// newBench makes an app with handlers by their names; a handler gets ctx and its
+// gauge.
+func newBench(t *testing.T, config plugin.Config, handlers map[string]string) *bench {
 	t.Helper()
-	g := &gauge{}
-	a := newApp(t, config, one(`
-workflow("child", { on: { type: "action", collection: "posts" } }, (ctx) => ctx.data);
-workflow("main", { on: { type: "action", collection: "posts" }, `+options+` }, (ctx) => { const g = $app.store().get("gauge"); return (`+handler+`)(ctx, g) });`))
-	a.Store().Set("gauge", g)
-	return a, g
+	source := `workflow("child", { on: { type: "action", collection: "posts" } }, (ctx) => ctx.data);`
+	b := &bench{gauges: map[string]*gauge{}}
+	for name, handler := range handlers {
+		async := ""
+		if strings.HasPrefix(handler, "async") {
+			async = "async "
+		}
+		source += fmt.Sprintf("\nworkflow(%q, { on: { type: \"action\", collection: \"posts\" } }, %s(ctx) => { const g = $app.store().get(%q); return (%s)(ctx, g) });",
+			keyOf(name), async, keyOf(name), handler)
+		b.gauges[name] = &gauge{}
+	}
+	b.app = newApp(t, config, one(source))
+	for name, g := range b.gauges {
+		b.Store().Set(keyOf(name), g)
+	}
+	return b
+}
+
+func keyOf(name string) string { return strings.ReplaceAll(name, " ", "-") }
+
+// start triggers the workflow of a name.
+func (b *bench) start(name string) (id string, g *gauge) {
+	b.t.Helper()
+	return b.trigger(keyOf(name), nil), b.gauges[name]
+}
+
+// run is start for one that ends.
+func (b *bench) run(name string) (*core.Record, *gauge) {
+	b.t.Helper()
+	id, g := b.start(name)
+	return b.ends(id), g
 }
 
 func TestParallel_LosersStopAtTheirNextStep(t *testing.T) {
 	t.Parallel()
+	handlers := map[string]string{}
 	for _, mode := range []string{"race", "any"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			a, g := gauged(t, plugin.Config{}, "", `(ctx, g) => {
+		handlers[mode] = `(ctx, g) => {
 	const first = ctx.step.parallel("first", {
 		slow: () => {
 			try {
@@ -100,13 +131,18 @@ func TestParallel_LosersStopAtTheirNextStep(t *testing.T) {
 			} catch (e) { g.mark("caught") } finally { g.mark("finally") }
 			g.mark("slow ends");
 		},
-		bad: () => { if ("`+mode+`" == "race") { g.wait("decided") } throw new Error("no") },
+		bad: () => { if ("` + mode + `" == "race") { g.wait("decided") } throw new Error("no") },
 		quick: () => { g.wait("slow runs"); return "quick" },
-	}, { mode: "`+mode+`" });
+	}, { mode: "` + mode + `" });
 	ctx.step.run("go on", () => { g.open("decided"); g.wait("checked") });
 	return first;
-}`)
-			id := a.trigger("main", nil)
+}`
+	}
+	a := newBench(t, plugin.Config{}, handlers)
+	for mode := range handlers {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			id, g := a.start(mode)
 			require.Eventually(t, func() bool { return strings.Contains(strings.Join(g.marked(), ","), "one") }, 10*time.Second, time.Millisecond)
 			time.Sleep(50 * time.Millisecond) // it would go on now
 			require.Equal(t, []string{"one"}, g.marked(), "nor does the script see it")
@@ -121,17 +157,18 @@ func TestParallel_BranchesOverlap(t *testing.T) {
 	t.Parallel()
 	const barrier = `() => { g.open(%q); return g.wait(%q) }`
 	a, b := fmt.Sprintf(barrier, "a", "b"), fmt.Sprintf(barrier, "b", "a")
-	for name, handler := range map[string]string{
+	handlers := map[string]string{
 		"in their bodies":       `(ctx, g) => ctx.step.parallel("p", { a: ` + a + `, b: ` + b + ` })`,
 		"in their steps":        `(ctx, g) => ctx.step.parallel("p", { a: () => ctx.step.run("s", ` + a + `), b: () => ctx.step.run("s", ` + b + `) })`,
 		"in branches":           `(ctx, g) => ({ a: true, b: ctx.step.parallel("o", { x: () => ctx.step.parallel("p", { a: ` + a + `, b: ` + b + ` }) }).x.b })`,
 		"when they are async":   `(ctx, g) => ctx.step.parallel("p", { a: async () => ctx.step.run("s", ` + a + `), b: async () => { await null; return ctx.step.run("s", ` + b + `) } })`,
 		"after one that parked": `(ctx, g) => ctx.step.parallel("p", { a: () => { ctx.step.sleep("nap", 5); return (` + a + `)() }, b: () => { ctx.step.sleep("nap", 5); return (` + b + `)() } })`,
-	} {
+	}
+	bench := newBench(t, plugin.Config{Workers: 1}, handlers)
+	for name := range handlers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, _ := gauged(t, plugin.Config{Workers: 1}, "", handler)
-			r := a.ends(a.trigger("main", nil))
+			r, _ := bench.run(name)
 			require.JSONEq(t, `{"a":true,"b":true}`, r.GetString("output"), r.GetString("error"))
 		})
 	}
@@ -140,23 +177,13 @@ func TestParallel_BranchesOverlap(t *testing.T) {
 func TestMap(t *testing.T) {
 	t.Parallel()
 	const item = `(n, i) => ctx.step.run("work", () => { g.enter(); sleep(20); g.leave(); return n + i })`
-	for name, c := range map[string]struct {
-		options string
-		most    int
-	}{"ten at a time": {"", 10}, "three at a time": {", { concurrency: 3 }", 3}, "one at a time": {", { concurrency: 1 }", 1}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, g := gauged(t, plugin.Config{Workers: 4}, "", `(ctx, g) => ctx.step.map("each", [...Array(12).keys()], `+item+c.options+`)`)
-			r := a.ends(a.trigger("main", nil))
-			require.JSONEq(t, `[0,2,4,6,8,10,12,14,16,18,20,22]`, r.GetString("output"), r.GetString("error"))
-			require.LessOrEqual(t, g.most, c.most)
-			if c.most > 1 {
-				require.Greater(t, g.most, 1)
-			}
-		})
+	const many = `(ctx, g) => ctx.step.map("each", [...Array(12).keys()], ` + item
+	bounds := map[string]int{"ten at a time": 10, "three at a time": 3, "one at a time": 1}
+	handlers := map[string]string{
+		"ten at a time": many + `)`, "three at a time": many + `, { concurrency: 3 })`, "one at a time": many + `, { concurrency: 1 })`,
+		"tells which item failed": `(ctx) => { ctx.step.map("each", [1, 2], (n) => ctx.step.run("s", () => { if (n == 2) { throw new Error("no") } })) }`,
 	}
-
-	for name, c := range map[string]struct{ handler, status, output string }{
+	cases := map[string]struct{ handler, status, output string }{
 		"of nothing":      {`(ctx) => ctx.step.map("each", [], () => 1)`, "completed", `[]`},
 		"of records":      {`(ctx) => ctx.step.map("each", $app.findAllRecords("tags"), (r) => ctx.step.run("title", () => r.get("title"))).toSorted()`, "completed", `["Go","JS"]`},
 		"of null results": {`(ctx) => ctx.step.map("each", [1, 2], () => {})`, "completed", `[null,null]`},
@@ -166,11 +193,26 @@ func TestMap(t *testing.T) {
 			"completed", `"RangeError: not 2"`,
 		},
 		"that can not be stored": {`(ctx) => { try { ctx.step.map("each", [1], () => NaN) } catch (e) { return e.message } }`, "completed", `"branch \"each/0\": result is NaN"`},
-	} {
+	}
+	for name, c := range cases {
+		handlers[name] = c.handler
+	}
+	a := newBench(t, plugin.Config{Workers: 4}, handlers)
+	for name, most := range bounds {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a, _ := gauged(t, plugin.Config{}, "", c.handler)
-			r := a.ends(a.trigger("main", nil))
+			r, g := a.run(name)
+			require.JSONEq(t, `[0,2,4,6,8,10,12,14,16,18,20,22]`, r.GetString("output"), r.GetString("error"))
+			require.LessOrEqual(t, g.most, most)
+			if most > 1 {
+				require.Greater(t, g.most, 1)
+			}
+		})
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := a.run(name)
 			assert.Equal(t, c.status, r.GetString("status"), r.GetString("error"))
 			assert.JSONEq(t, c.output, r.GetString("output"))
 		})
@@ -178,8 +220,7 @@ func TestMap(t *testing.T) {
 
 	t.Run("tells which item failed", func(t *testing.T) {
 		t.Parallel()
-		a, _ := gauged(t, plugin.Config{}, "", `(ctx) => { ctx.step.map("each", [1, 2], (n) => ctx.step.run("s", () => { if (n == 2) { throw new Error("no") } })) }`)
-		r := a.ends(a.trigger("main", nil))
+		r, _ := a.run("tells which item failed")
 		require.JSONEq(t, `{"message":"no","name":"Error","step":"each/1/s"}`, r.GetString("error"))
 		require.Contains(t, a.steps(r.Id), "map each failed")
 		require.Contains(t, a.steps(r.Id), "branch each/1 failed")
@@ -213,25 +254,29 @@ func messagesOf(t *testing.T, r *core.Record) (list []string) {
 func TestParallel_LogsAndMessages(t *testing.T) {
 	t.Parallel()
 	const say = `(what) => { ctx.log.info(what); ctx.respond(what) }`
+	handlers := map[string]string{}
 	for name, c := range map[string]struct {
 		wait  string // in a branch, and after the parallel step
 		steps string
 	}{
 		"at once": {"", ""}, "over waits": {`ctx.step.sleep("nap", 5);`, `ctx.step.sleep("later", 5);`},
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, _ := gauged(t, plugin.Config{}, "", `(ctx) => {
-	const say = `+say+`;
+		handlers[name] = `(ctx) => {
+	const say = ` + say + `;
 	say("before");
 	ctx.step.parallel("p", {
-		a: () => { say("a begins"); ctx.step.run("s", () => { say("in a step") }); `+c.wait+` say("a ends") },
+		a: () => { say("a begins"); ctx.step.run("s", () => { say("in a step") }); ` + c.wait + ` say("a ends") },
 		b: () => { say("b") },
 	});
-	`+c.steps+`
+	` + c.steps + `
 	say("after");
-}`)
-			r := a.ends(a.trigger("main", nil))
+}`
+	}
+	a := newBench(t, plugin.Config{}, handlers)
+	for name := range handlers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, _ := a.run(name)
 			require.Equal(t, "completed", r.GetString("status"), r.GetString("error"))
 			got := messagesOf(t, r)
 			assert.ElementsMatch(t, []string{"before", "a begins", "in a step", "a ends", "b", "after"}, got, "each once")
@@ -249,28 +294,32 @@ func TestParallel_LogsAndMessages(t *testing.T) {
 
 func TestParallel_EndOfTheExecutionInABranch(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ end, status, output, error string }{
+	cases := map[string]struct{ end, status, output, error string }{
 		"end":               {`ctx.end({ by: "a" })`, "completed", `{"by":"a"}`, ""},
 		"end in a step":     {`ctx.step.run("s", () => ctx.end({ by: "a" }))`, "completed", `{"by":"a"}`, ""},
 		"end after a park":  {`ctx.step.sleep("short", 5); ctx.end({ by: "a" })`, "completed", `{"by":"a"}`, ""},
 		"end deeper":        {`ctx.step.parallel("in", [() => ctx.end({ by: "a" })])`, "completed", `{"by":"a"}`, ""},
 		"fail":              {`ctx.fail("no", { why: 1 })`, "failed", `{"why":1}`, `{"message":"no","name":"Failure"}`},
-		"an endless script": {`for (;;) {}`, "aborted", `null`, `{"name":"TimeoutError","message":"the script ran longer than 300ms and was interrupted"}`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			a, g := gauged(t, plugin.Config{ScriptTimeout: 300 * time.Millisecond}, "", `(ctx, g) => {
+		"an endless script": {`for (;;) {}`, "aborted", `null`, `{"name":"TimeoutError","message":"the script ran longer than 2s and was interrupted"}`},
+	}
+	handlers := map[string]string{}
+	for name, c := range cases {
+		handlers[name] = `(ctx, g) => {
 	ctx.respond("main");
 	try {
 		ctx.step.parallel("p", {
-			a: () => { ctx.respond("a"); `+c.end+` },
+			a: () => { ctx.respond("a"); ` + c.end + ` },
 			b: () => { ctx.step.sleep("nap", "1h"); g.mark("b goes on") },
 		});
 	} catch (e) { g.mark("caught") } finally { g.mark("finally") }
 	g.mark("after");
-}`)
-			id := a.trigger("main", nil)
-			r := a.ends(id)
+}`
+	}
+	a := newBench(t, plugin.Config{ScriptTimeout: 2 * time.Second}, handlers)
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r, g := a.run(name)
 			assert.Equal(t, c.status, r.GetString("status"), r.GetString("error"))
 			assert.JSONEq(t, c.output, r.GetString("output"))
 			if c.error != "" {
@@ -278,7 +327,7 @@ func TestParallel_EndOfTheExecutionInABranch(t *testing.T) {
 			}
 			assert.Equal(t, []string{"main", "a"}, messagesOf(t, r))
 			assert.Empty(t, g.marked(), "the script sees nothing of it")
-			for _, step := range a.steps(id) {
+			for _, step := range a.steps(r.Id) {
 				assert.NotContains(t, step, "waiting")
 			}
 		})
@@ -287,37 +336,35 @@ func TestParallel_EndOfTheExecutionInABranch(t *testing.T) {
 
 func TestParallel_Restart(t *testing.T) {
 	t.Parallel()
-	a, g := gauged(t, plugin.Config{}, "", `(ctx, g) => ctx.step.parallel("p", {
+	a := newBench(t, plugin.Config{}, map[string]string{"main": `(ctx, g) => ctx.step.parallel("p", {
 	ran: () => ctx.step.run("s", () => { g.mark("ran"); return 1 }),
 	waits: () => { ctx.step.run("s", () => { g.mark("waits") }); const v = ctx.step.waitForEvent("go"); ctx.step.run("t", () => { g.mark("waited") }); return v },
 	sleeps: () => { ctx.step.sleep("nap", 300); ctx.step.run("t", () => { g.mark("slept") }); return 3 },
 	calls: () => ctx.step.invoke("call", "child", { data: 4 }),
 	deeper: () => ctx.step.map("each", [5, 6], (n) => { ctx.step.run("s", () => { g.mark("item " + n) }); ctx.step.sleep("nap", 200); return n }),
-})`)
-	id := a.trigger("main", nil)
+})`})
+	id, g := a.start("main")
 	a.becomes(id, "waiting")
 	require.NoError(t, a.OnTerminate().Trigger(&core.TerminateEvent{App: a.TestApp}))
-	first := g.marked()
-	require.ElementsMatch(t, []string{"ran", "waits", "item 5", "item 6"}, first)
-	time.Sleep(350 * time.Millisecond)
-	require.Equal(t, "waiting", a.status(id))
+	require.NotContains(t, g.marked(), "waited")
+	time.Sleep(350 * time.Millisecond) // the sleeps are over
 	router, err := apis.NewRouter(a.TestApp)
 	require.NoError(t, err)
 	require.NoError(t, a.OnServe().Trigger(&core.ServeEvent{App: a.TestApp, Router: router}, func(*core.ServeEvent) error { return nil }))
 	require.NoError(t, a.plugin.Send(a.TestApp, id, "go", 2))
 	r := a.ends(id)
 	require.JSONEq(t, `{"ran":1,"waits":2,"sleeps":3,"calls":4,"deeper":[5,6]}`, r.GetString("output"), r.GetString("error"))
-	require.ElementsMatch(t, append(first, "waited", "slept"), g.marked(), "nothing is done twice")
+	require.ElementsMatch(t, []string{"ran", "waits", "item 5", "item 6", "waited", "slept"}, g.marked(), "nothing is done twice")
 }
 
 // What two branches wait for comes while one of them still runs.
 func TestParallel_EventsMeanwhile(t *testing.T) {
 	t.Parallel()
-	a, g := gauged(t, plugin.Config{}, "", `(ctx, g) => ctx.step.parallel("p", {
+	a := newBench(t, plugin.Config{}, map[string]string{"main": `(ctx, g) => ctx.step.parallel("p", {
 	a: () => { ctx.step.run("s", () => { g.open("a") }); return ctx.step.waitForEvent("a") },
 	b: () => { ctx.step.run("s", () => { g.wait("sent") }); return ctx.step.waitForEvent("b", { if: "event > 1" }) },
-})`)
-	id := a.trigger("main", nil)
+})`})
+	id, g := a.start("main")
 	require.True(t, g.Wait("a"))
 	time.Sleep(50 * time.Millisecond) // a has looked and waits
 	require.NoError(t, a.plugin.Send(a.TestApp, id, "a", "first"))
@@ -331,7 +378,7 @@ func TestParallel_EventsMeanwhile(t *testing.T) {
 
 func TestParallel_Async(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ handler, output string }{
+	cases := map[string]struct{ handler, output string }{
 		"a park after an await": {
 			`async (ctx) => await ctx.step.parallel("p", { a: async () => { await null; ctx.step.sleep("nap", 5); await null; return ctx.step.run("s", () => 1) }, b: async () => { ctx.step.sleep("nap", 10); return 2 } })`,
 			`{"a":1,"b":2}`,
@@ -372,11 +419,16 @@ func TestParallel_Async(t *testing.T) {
 			`(ctx) => { try { return ctx.step.parallel("p", { a: async () => { await null; return ctx.step.run("s", () => 1) }, b: () => { ctx.step.sleep("nap", 5); return 2 } }) } catch (e) { return "caught " + e.message } finally { ctx.step.run("finally", () => 1) } }`,
 			`{"a":1,"b":2}`,
 		},
-	} {
+	}
+	handlers := map[string]string{}
+	for name, c := range cases {
+		handlers[name] = c.handler
+	}
+	a := newBench(t, plugin.Config{}, handlers)
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			a := newApp(t, plugin.Config{}, one(`workflow("main", { on: { type: "action", collection: "posts" } }, `+c.handler+`)`))
-			r := a.ends(a.trigger("main", nil))
+			r, _ := a.run(name)
 			require.Equal(t, "completed", r.GetString("status"), r.GetString("error"))
 			require.JSONEq(t, c.output, r.GetString("output"))
 			if name == "a handler that catches and fails" {

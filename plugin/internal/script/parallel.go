@@ -63,8 +63,8 @@ func (x *run) parallel(call goja.FunctionCall) goja.Value {
 func (x *run) mapItems(call goja.FunctionCall) goja.Value {
 	name := x.stepName("map", call)
 	x.mayWait("map", name)
-	items, ok := call.Argument(1).(*goja.Object)
-	if !ok || items.Get("length") == nil {
+	items, n := listOf(call.Argument(1))
+	if items == nil {
 		x.throw("ctx.step.map(%q, items, fn): items must be a list, got %s", name, show(call.Argument(1)))
 	}
 	fn, ok := goja.AssertFunction(call.Argument(2))
@@ -84,13 +84,25 @@ func (x *run) mapItems(call goja.FunctionCall) goja.Value {
 		}
 	}
 	f := &fork{run: x, list: true, mode: modeAll, limit: int(limit)}
-	n := int(items.Get("length").ToInteger())
 	for i := range n {
 		key := strconv.Itoa(i)
 		f.keys = append(f.keys, key)
 		f.bodies = append(f.bodies, func() (goja.Value, error) { return fn(goja.Undefined(), items.Get(key), x.vm.ToValue(i)) })
 	}
 	return f.step(name, workflow.StepMap, map[string]any{"items": n, "concurrency": limit})
+}
+
+// listOf is a value with a length, and that; nil for anything else.
+func listOf(v goja.Value) (*goja.Object, int) {
+	o, ok := v.(*goja.Object)
+	if _, isFunction := goja.AssertFunction(v); !ok || isFunction || o.Get("length") == nil {
+		return nil, 0
+	}
+	n, ok := o.Get("length").Export().(int64)
+	if !ok || n < 0 {
+		return nil, 0
+	}
+	return o, int(n)
 }
 
 // hop is one parallel step on the way to a branch.

@@ -65,9 +65,13 @@ func PointInTime(v goja.Value) (time.Time, error) {
 			return d.Time(), nil
 		}
 	case int64:
-		return time.UnixMilli(d), nil
-	case float64:
-		return time.UnixMilli(int64(d)), nil
+		if t := time.UnixMilli(d); inCalendar(t) {
+			return t, nil
+		}
+	case float64: // NaN is less than nothing
+		if t := time.UnixMilli(int64(d)); d > -1e15 && d < 1e15 && inCalendar(t) {
+			return t, nil
+		}
 	case string:
 		if t, err := types.ParseDateTime(d); err == nil && !t.IsZero() {
 			return t.Time(), nil
@@ -75,6 +79,9 @@ func PointInTime(v goja.Value) (time.Time, error) {
 	}
 	return time.Time{}, fmt.Errorf("expected a Date, a DateTime, a date as text or milliseconds since 1970, got %s", show(v))
 }
+
+// inCalendar reports whether a date can be stored: with a year of four digits.
+func inCalendar(t time.Time) bool { return t.UTC().Year() >= 0 && t.UTC().Year() <= 9999 }
 
 func encode(v any) json.RawMessage {
 	raw, _ := json.Marshal(v) // strings, numbers and lists of them
@@ -86,6 +93,7 @@ type waitOptions struct {
 	event   string
 	filter  string
 	timeout time.Duration
+	timed   bool // a time-out was given
 }
 
 // waitForEvent is ctx.step.waitForEvent(name, {event, timeout, if}): the event's
@@ -107,7 +115,7 @@ func (x *run) waitForEvent(call goja.FunctionCall) goja.Value {
 		return x.replay(step, false)
 	}
 	step.Ref = options.event
-	if step.Status != workflow.StatusWaiting && options.timeout > 0 {
+	if step.Status != workflow.StatusWaiting && options.timed {
 		step.WakeAt = x.journal.Now().Add(options.timeout)
 	}
 	found, last := false, ""
@@ -136,7 +144,7 @@ func (x *run) waitForEvent(call goja.FunctionCall) goja.Value {
 func (x *run) readWaitOptions(name string, v goja.Value) (waitOptions, error) {
 	options := waitOptions{event: name}
 	if goja.IsUndefined(v) {
-		return options, nil
+		return options, checkEventName(name)
 	}
 	o, wrong := object(x.vm, "options", v, []string{"event", "timeout", "if"})
 	if wrong != nil {
@@ -152,6 +160,7 @@ func (x *run) readWaitOptions(name string, v goja.Value) (waitOptions, error) {
 	}
 	if t, ok := o["timeout"]; ok {
 		var err error
+		options.timed = true
 		if options.timeout, err = workflow.ParseDuration(t.Export()); err != nil {
 			return options, fmt.Errorf("timeout: %w", err)
 		}
