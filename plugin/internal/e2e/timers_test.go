@@ -111,10 +111,10 @@ func (in *instance) park(id, prefix string, n int) {
 	}))
 }
 
-// TestTimers_Many parks 100,000 executions, which is to cost the server next to
+// TestTimers_Many parks very many executions, which is to cost the server next to
 // nothing, and lets 1,000 of them fall due at once.
 func TestTimers_Many(t *testing.T) {
-	const parked, due = 100_000, 1000
+	const parked, due = manyParked, 1000
 	in := newInstance(t, map[string]string{"sleeper.js": sleeperWorkflow})
 	s := in.serve()
 	id := s.sleep(in, "napper")
