@@ -13,11 +13,11 @@ import (
 )
 
 // branch is the session of a script for branches of its own.
-func branch(t *testing.T, s *engine.Session, lost func() bool) (own *engine.Session) {
+func branch(t *testing.T, s *engine.Session, lost func() bool) *engine.Session {
 	t.Helper()
-	s.Branch(t.Context(), lost, func(b *engine.Session) { own = b })
-	require.NotNil(t, own)
-	return own
+	sessions := make(chan *engine.Session, 1)
+	s.Branch(t.Context(), lost, func(own *engine.Session) { sessions <- own })
+	return <-sessions
 }
 
 func never() bool { return false }

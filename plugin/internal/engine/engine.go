@@ -237,7 +237,7 @@ func (e *Engine) hold(n *entry) {
 	if _, kept := e.reserved[n.id]; kept || e.held[n.id] != nil {
 		return
 	}
-	e.held[n.id] = &job{entry: n}
+	e.held[n.id] = &job{entry: n, branchesRun: &e.jobs}
 	e.queue.push(n)
 }
 
@@ -584,7 +584,7 @@ func (e *Engine) Run(ctx context.Context, x *workflow.Execution) (workflow.Outco
 		e.hold(n)
 		e.dispatch()
 	default:
-		j := &job{entry: n, outside: true}
+		j := &job{entry: n, outside: true, branchesRun: &e.jobs}
 		e.held[x.ID] = j
 		life := e.ctx
 		e.jobs.Add(1)

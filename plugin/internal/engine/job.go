@@ -28,6 +28,9 @@ type job struct {
 	// row is a copy for the marker: the worker goes on writing to its own.
 	row workflow.Execution
 
+	// branchesRun is the engine's count of what runs.
+	branchesRun *sync.WaitGroup
+
 	mu       sync.Mutex
 	branches []*slot
 }

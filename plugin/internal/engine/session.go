@@ -292,17 +292,26 @@ func (s *Session) BranchStep(parallel *workflow.Step, key string) *workflow.Step
 	}
 }
 
-// Branch calls fn with the session for a script of its own that runs up to a
-// branch of the execution. Lost tells when that has become useless.
+// Branch calls fn, on a goroutine of its own, with the session for a script of
+// its own that runs up to a branch of the execution. Lost tells when that has
+// become useless. The engine does not stop before fn has returned.
 func (s *Session) Branch(ctx context.Context, lost func() bool, fn func(s *Session)) {
 	own := &Session{executor: s.executor, e: s.e, journal: s.journal, uses: map[string]int{}, follow: true, lost: lost, job: s.job}
-	if s.slot != nil {
-		own.slot = s.job.branchSlot()
-		defer s.job.forget(own.slot)
-		own.slot.enter(ctx)
-		defer own.slot.leave()
+	if s.job == nil {
+		go fn(own)
+		return
 	}
-	fn(own)
+	s.job.branchesRun.Add(1)
+	go func() {
+		defer s.job.branchesRun.Done()
+		if s.slot != nil {
+			own.slot = s.job.branchSlot()
+			defer s.job.forget(own.slot)
+			own.slot.enter(ctx)
+			defer own.slot.leave()
+		}
+		fn(own)
+	}()
 }
 
 // Enter goes into a branch of a parallel step that the script has reached. When

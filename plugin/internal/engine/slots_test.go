@@ -107,7 +107,7 @@ func TestEngine_Slots(t *testing.T) {
 		w := newWorld(t, func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
 			ends := make(chan struct{})
 			for range 4 {
-				go s.Branch(ctx, func() bool { return false }, func(*engine.Session) {
+				s.Branch(ctx, never, func(*engine.Session) {
 					busy++
 					most = max(most, busy)
 					time.Sleep(50 * time.Millisecond)
@@ -134,10 +134,9 @@ func TestEngine_Slots(t *testing.T) {
 		w := newWorld(t, each(map[string]runnerFunc{
 			"other": takes(time.Millisecond),
 			"forks": func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
-				_ = s.Waiting(ctx, func() error {
-					s.Branch(ctx, func() bool { return false }, func(*engine.Session) { time.Sleep(time.Minute) })
-					return nil
-				})
+				end := make(chan struct{})
+				s.Branch(ctx, never, func(*engine.Session) { time.Sleep(time.Minute); close(end) })
+				_ = s.Waiting(ctx, func() error { <-end; return nil })
 				return done()
 			},
 		}), workers(1))

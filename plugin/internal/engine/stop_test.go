@@ -80,6 +80,19 @@ func TestEngine_Stop(t *testing.T) {
 		assert.Equal(t, 10*time.Second, w.elapsed())
 	})
 
+	bubble(t, "waits_for_a_branch_that_nobody_waits_for", func(t *testing.T) {
+		w := newWorld(t, func(ctx context.Context, _ *workflow.Execution, s *engine.Session) workflow.Outcome {
+			s.Branch(ctx, never, func(*engine.Session) { time.Sleep(time.Minute) })
+			return done()
+		}, shutdown(10*time.Second))
+		w.start()
+		w.commit(execution("a"))
+		w.drain()
+		assert.Zero(t, w.elapsed(), "its execution has ended")
+		w.Stop()
+		assert.Equal(t, time.Minute, w.elapsed())
+	})
+
 	bubble(t, "before_Start_and_twice", func(t *testing.T) {
 		w := newWorld(t, takes(time.Second))
 		w.Stop()

@@ -47,8 +47,9 @@ type branches interface {
 	Fork(parallel *workflow.Step)
 	// BranchStep is the entry of one branch.
 	BranchStep(parallel *workflow.Step, key string) *workflow.Step
-	// Branch calls fn with the journal of a script that follows the main one up to
-	// its branch, until lost says that this has become useless.
+	// Branch calls fn, on a goroutine of its own, with the journal of a script that
+	// follows the main one up to its branch, until lost says that this has become
+	// useless.
 	Branch(ctx context.Context, lost func() bool, fn func(Journal))
 	// Enter goes into a branch that the script has reached; in the last one on its
 	// way steps are executed.

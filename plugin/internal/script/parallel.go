@@ -142,7 +142,7 @@ type branchState struct {
 // branchEnd is how a branch's script ended: with its step recorded, or not.
 type branchEnd struct{ step *workflow.Step }
 
-// branchReport is what a branch's goroutine has to say.
+// branchReport is what a branch has to say.
 type branchReport struct {
 	i       int
 	end     *branchEnd
@@ -393,7 +393,7 @@ func (f *fork) startMore(ctx context.Context) bool {
 		}
 		s.running = true
 		running++
-		go f.runBranch(ctx, i)
+		f.runBranch(ctx, i)
 	}
 	return running > 0
 }
@@ -412,12 +412,12 @@ func (f *fork) untilDue() time.Duration {
 
 func (f *fork) runBranch(ctx context.Context, i int) {
 	x := f.run
-	report := branchReport{i: i}
 	path := append(slices.Clone(x.entered), hop{f.parallel.Branch, f.parallel.Name, f.parallel.Index, f.keys[i]})
 	x.journal.Branch(ctx, f.lost.Load, func(j Journal) {
+		report := branchReport{i: i}
 		report.outcome, report.end = x.runner.run(ctx, x.execution, j, path)
+		f.ends <- report
 	})
-	f.ends <- report
 }
 
 // report keeps what a branch says; a branch that ended the whole execution ends
