@@ -40,11 +40,13 @@ workflow("nobody", { on: posts, rule: "@request.auth.id = 'x'" }, (ctx) => true)
 // TestAction_Entries is DESIGN's table: what starts, what is skipped and why.
 func TestAction_Entries(t *testing.T) {
 	t.Parallel()
-	t.Run("in a commit of its own", func(t *testing.T) { testEntries(t, newTestApp) })
-	t.Run("with hooks of the host around", func(t *testing.T) { testEntries(t, newHookedApp) })
+	t.Run("in a commit of its own", func(t *testing.T) { testEntries(t, newTestApp, false) })
+	t.Run("with hooks of the host around", func(t *testing.T) { testEntries(t, newHookedApp, true) })
 }
 
-func testEntries(t *testing.T, newTestApp func(testing.TB, plugin.Config, files) *tests.TestApp) {
+// testEntries runs the table; startedOnly leaves out what is skipped before
+// anything is written, which is the same for every way of writing.
+func testEntries(t *testing.T, newTestApp func(testing.TB, plugin.Config, files) *tests.TestApp, startedOnly bool) {
 	t.Helper()
 	const posts = "/api/collections/posts/records"
 	full, bare := posts+"/"+fullID, posts+"/"+bareID
@@ -87,6 +89,9 @@ func testEntries(t *testing.T, newTestApp func(testing.TB, plugin.Config, files)
 		{"fields: none of them changed", "PATCH", bare + "?triggerWorkflows=bySlug", `{"title":"B"}`, "", "bySlug=condition_false"},
 		{"some start, some don't", "POST", posts + "?triggerWorkflows=nope,note,off", `{"title":"A"}`, "note", "nope=unknown, off=disabled"},
 	} {
+		if startedOnly && c.started == "" {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			scenario := tests.ApiScenario{

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -66,23 +67,10 @@ func (a *app) steps(id string) []string {
 	return out
 }
 
-// durable runs a handler and returns its row and output.
-func durable(t *testing.T, options, handler string) (*app, *core.Record, string) {
-	t.Helper()
-	a := newApp(t, plugin.Config{}, one(`
-workflow("child", { on: { type: "action", collection: "posts" } }, (ctx) => {
-	if (ctx.data.fail) { ctx.fail("the child fails") }
-	if (ctx.data.sleep) { ctx.step.sleep("nap", ctx.data.sleep) }
-	return { doubled: ctx.data.n * 2 };
-});
-workflow("main", { on: { type: "action", collection: "posts" }, `+options+` }, `+handler+`);`))
-	r := a.ends(a.trigger("main", map[string]any{"n": 21}))
-	return a, r, r.GetString("output")
-}
-
+// TestDurable runs each kind of step to its end, all on one server.
 func TestDurable(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct {
+	cases := []struct {
 		name, options, handler string
 		status, output         string
 		steps                  []string
@@ -195,12 +183,23 @@ func TestDurable(t *testing.T) {
 			"execution time-out while parked", `timeout: 40`, `(ctx) => { ctx.step.sleep("nap", "1h") }`,
 			"aborted", `null`, nil,
 		},
-	} {
+	}
+	sources := files{"child.js": `
+workflow("child", { on: { type: "action", collection: "posts" } }, (ctx) => {
+	if (ctx.data.fail) { ctx.fail("the child fails") }
+	if (ctx.data.sleep) { ctx.step.sleep("nap", ctx.data.sleep) }
+	return { doubled: ctx.data.n * 2 };
+});`}
+	key := func(i int) string { return fmt.Sprintf("case%02d", i) }
+	for i, c := range cases {
+		sources[key(i)+".js"] = fmt.Sprintf("workflow(%q, { on: { type: \"action\", collection: \"posts\" }, %s }, %s);", key(i), c.options, c.handler)
+	}
+	a := newApp(t, plugin.Config{}, sources)
+	for i, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			a, r, out := durable(t, c.options, c.handler)
+			r := a.ends(a.trigger(key(i), map[string]any{"n": 21}))
 			require.Equal(t, c.status, r.GetString("status"), r.GetString("error"))
-			require.JSONEq(t, c.output, out)
+			require.JSONEq(t, c.output, r.GetString("output"))
 			if c.steps != nil {
 				require.Equal(t, c.steps, a.steps(r.Id))
 			}
