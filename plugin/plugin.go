@@ -100,6 +100,7 @@ func (p *Plugin) build() error {
 		ScriptTimeout: p.config.ScriptTimeout,
 		WorkflowsDir:  p.config.WorkflowsDir,
 		PoolSize:      p.config.Workers,
+		Spare:         16 * p.config.Workers, // as many executions may be under way
 		Source:        p.version,
 		Bind:          p.bindVM,
 		Parent:        p.parentHeader,

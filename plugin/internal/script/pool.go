@@ -3,6 +3,7 @@ package script
 import (
 	"regexp"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dop251/goja"
 	"github.com/dop251/goja_nodejs/require"
@@ -25,6 +26,11 @@ type compiled struct {
 	reusable bool
 	// assigned are the names that the source may leave something in, nil for any.
 	assigned []string
+
+	// least is how many idle VMs the version keeps in any case; spare counts those
+	// beyond of all versions.
+	least int
+	spare *atomic.Int64
 
 	mu   sync.Mutex
 	idle []*machine
@@ -114,6 +120,9 @@ func (c *compiled) take() *machine {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if n := len(c.idle); n > 0 {
+		if n > c.least {
+			c.spare.Add(-1)
+		}
 		m := c.idle[n-1]
 		c.idle = c.idle[:n-1]
 		return m
@@ -121,13 +130,29 @@ func (c *compiled) take() *machine {
 	return nil
 }
 
-func (c *compiled) give(m *machine, most int) {
+// give keeps a VM for the next run: least of each version in any case, more as
+// long as all versions together have no more than most of those.
+func (c *compiled) give(m *machine, most int64) {
 	if !c.reusable || !m.restore(c.assigned) {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.idle) < most {
-		c.idle = append(c.idle, m)
+	if len(c.idle) >= c.least {
+		if c.spare.Add(1) > most {
+			c.spare.Add(-1)
+			return
+		}
 	}
+	c.idle = append(c.idle, m)
+}
+
+// close drops the idle VMs of a version that is forgotten.
+func (c *compiled) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if n := len(c.idle) - c.least; n > 0 {
+		c.spare.Add(int64(-n))
+	}
+	c.idle = nil
 }

@@ -96,9 +96,15 @@ func TestPool_IdleMachinesAreUsedAgain(t *testing.T) {
 	require.NoError(t, err)
 	machines := []*machine{s.runner.machine(c), s.runner.machine(c), s.runner.machine(c)}
 	for _, m := range machines {
-		c.give(m, 2)
+		c.give(m, 0)
 	}
 	require.Len(t, idle(clean), 2, "no more than PoolSize")
+	c.give(s.runner.machine(c), 1)
+	c.give(machines[2], 1)
+	require.Len(t, idle(clean), 3, "and what is to spare")
+	c.give(s.runner.machine(c), 1)
+	c.give(machines[0], 1)
+	require.Len(t, idle(clean), 3, "for all versions together")
 }
 
 func TestPool_ConcurrentExecutionsHaveTheirOwnMachines(t *testing.T) {
