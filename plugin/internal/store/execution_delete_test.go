@@ -173,7 +173,7 @@ func TestDeleteFinished_RollsBack(t *testing.T) {
 // TestDeleteFinished_HoldsTheWriterShortly deletes many executions while others
 // write, and logs what both sides felt of it.
 func TestDeleteFinished_HoldsTheWriterShortly(t *testing.T) {
-	const rows, keep = 20_000, 100
+	const rows, keep = 2_000, 100
 	app, s := newStarted(t)
 	ctx := context.Background()
 	versions := make([]workflow.Version, 10)
