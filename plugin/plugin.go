@@ -126,7 +126,7 @@ func (p *Plugin) build() error {
 		Dir:       p.app.DataDir(),
 		OnAcquire: p.own,
 		OnRelease: p.disown,
-		OnRing:    p.engine.Look,
+		OnRing:    p.rung,
 		Logger:    p.app.Logger,
 	})
 	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.published}
@@ -230,10 +230,21 @@ func (p *Plugin) disown() {
 	p.engine.Stop()
 }
 
-// published follows a new catalog.
+// published follows a new catalog. Where another process runs the workflows, that
+// one is told: a switch may have been moved.
 func (p *Plugin) published() {
+	if !p.owner.Owns() {
+		p.executions.ring()
+		return
+	}
 	p.engine.Kick()
 	p.janitor.Refresh()
+}
+
+// rung looks at what another process has stored.
+func (p *Plugin) rung() {
+	p.definitions.follow()
+	p.engine.Look()
 }
 
 // stop ends what serve started; it may be called more than once.

@@ -124,6 +124,23 @@ func TestOwner(t *testing.T) {
 	require.Empty(t, first.active(in))
 }
 
+// TestOwner_Switches: what is paused through one process is paused in the other.
+func TestOwner_Switches(t *testing.T) {
+	in := newInstance(t, map[string]string{"owner.js": ownerWorkflows})
+	first, second := in.serve(), in.serve()
+	pause := func(verb string) {
+		t.Helper()
+		require.Equal(t, http.StatusOK, second.call(http.MethodPost, "/api/workflows/who/"+verb, in.token, nil, nil).StatusCode)
+	}
+	pause("pause")
+	time.Sleep(500 * time.Millisecond) // it may reach the first a moment later
+	id := first.start(in, "who")
+	time.Sleep(200 * time.Millisecond)
+	first.becomes(in, id, "queued", time.Second)
+	pause("resume")
+	first.becomes(in, id, "completed", 10*time.Second)
+}
+
 // TestOwner_Load writes through both processes at once.
 func TestOwner_Load(t *testing.T) {
 	in := newInstance(t, map[string]string{"owner.js": ownerWorkflows})
