@@ -4,8 +4,10 @@
 // It must not know PocketBase, SQL or JavaScript: storage and scripts are the
 // small interfaces Store and Runner.
 //
-//	Submit ─► buffer ─► worker ─► Execute ─► Runner.Run ─► Session (journal)
-//	   ▲         ▲                                             │
-//	   │         └── refill from Store.Active              Store.Save…
-//	   └── after the commit of the triggering write
+//	Submit ─► queue, a lane for each workflow ─► turn, slot, group ─► Runner.Run ─► Session (journal)
+//	   ▲         ▲                                                        │
+//	   │         └── scan, load and due read the store        Store.Finish or Waits.Park
+//	   └── after the commit of the triggering write                       │
+//	             ▲                                                        ▼
+//	             └── Wake, the alarm ◄── an event, the end of a child, a time
 package engine
