@@ -55,8 +55,23 @@ func (a *API) Bind(e *core.ServeEvent) {
 	group.POST("/executions/{id}/rerun", a.rerun).Bind(superusers())
 	group.POST("/executions/{id}/events/{event}", a.sendEvent)
 	group.POST("/events/send/{token}", a.sendByToken)
-	group.POST("/{key}/pause", a.pause).Bind(superusers())
-	group.POST("/{key}/resume", a.resume).Bind(superusers())
+	// Any method: Go's mux would refuse a more special path beside a pattern with
+	// one.
+	group.Any("/{key}/{verb}", a.onWorkflow)
+}
+
+// onWorkflow does what the last part of the path says with one workflow.
+func (a *API) onWorkflow(e *core.RequestEvent) error {
+	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume}
+	do, ok := verbs[e.Request.PathValue("verb")]
+	if !ok {
+		return e.NotFoundError("", nil)
+	}
+	if e.Request.Method != http.MethodPost {
+		e.Response.Header().Set("Allow", http.MethodPost)
+		return e.Error(http.StatusMethodNotAllowed, "", nil)
+	}
+	return do(e)
 }
 
 // superusers answers guests with 401 and users with 403.
@@ -66,6 +81,9 @@ func (a *API) pause(e *core.RequestEvent) error  { return a.setPaused(e, true) }
 func (a *API) resume(e *core.RequestEvent) error { return a.setPaused(e, false) }
 
 func (a *API) setPaused(e *core.RequestEvent, paused bool) error {
+	if err := superusers().Func(e); err != nil { // nothing comes after it
+		return err
+	}
 	if err := a.service.SetPaused(e.Request.Context(), e.Request.PathValue("key"), paused); err != nil {
 		return fail(e, err)
 	}

@@ -16,12 +16,15 @@ func Check(app core.App, def workflow.Definition) *workflow.Problem {
 	wrong := func(option, format string, args ...any) *workflow.Problem {
 		return &workflow.Problem{File: def.File, Line: def.Line, Option: option, Message: fmt.Sprintf(format, args...)}
 	}
-	c, err := app.FindCachedCollectionByNameOrId(def.On.Collection)
-	if err != nil {
-		return wrong("on.collection", "there is no collection %q", def.On.Collection)
-	}
-	if c.IsView() {
-		return wrong("on.collection", "%q is a view: nothing is written to it", c.Name)
+	c := core.NewBaseCollection("none") // what a rule can still be about is @request and @collection
+	if def.On.Collection != "" {
+		var err error
+		if c, err = app.FindCachedCollectionByNameOrId(def.On.Collection); err != nil {
+			return wrong("on.collection", "there is no collection %q", def.On.Collection)
+		}
+		if c.IsView() {
+			return wrong("on.collection", "%q is a view: nothing is written to it", c.Name)
+		}
 	}
 	for _, name := range def.On.Fields {
 		if c.Fields.GetByName(name) == nil {

@@ -27,11 +27,9 @@ var (
 		"title", "description", "tags", "on", "mode", "enabled", "rule", "timeout", "retries", "concurrency",
 		"dedup", "onFailure", "retention", "allowReentry", "priority",
 	}
-	knownTrigger = []string{"type", "collection", "global", "actions", "condition", "fields", "expand"}
 	// unavailable options have their place in the design; accepting one without
 	// doing what it says would be worse than refusing it.
-	unavailableOptions  = []string{"onFailure"}
-	unavailableTriggers = []string{"before", "record", "schedule", "webhook", "manual"}
+	unavailableOptions = []string{"onFailure"}
 )
 
 // readOptions checks every option and fills in def.
@@ -51,7 +49,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return str(o, "title", &def.Title) },
 		func() *optionError { return str(o, "description", &def.Description) },
 		func() *optionError { return list(o, "tags", &def.Tags) },
-		func() *optionError { return readTrigger(vm, o["on"], &def.On) },
+		func() *optionError { return readOn(vm, o["on"], def) },
 		func() *optionError { return readMode(o, def) },
 		func() *optionError { return boolean(o, "enabled", &def.Enabled) },
 		func() *optionError { return readRule(o, def) },
@@ -75,66 +73,20 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 	return nil
 }
 
-func readTrigger(vm *goja.Runtime, v goja.Value, on *workflow.Trigger) *optionError {
-	if v == nil {
-		return wrong("on", `is required: { type: "action", collection: "…" }`)
-	}
-	o, err := object(vm, "on", v, knownTrigger)
-	if err != nil {
-		return err
-	}
-	var kind string
-	if err := str(o, "on.type", &kind); err != nil {
-		return err
-	}
-	switch {
-	case kind == string(workflow.TriggerAction):
-		on.Type = workflow.TriggerAction
-	case slices.Contains(unavailableTriggers, kind):
-		return wrong("on.type", "trigger type %q is not available in this version", kind)
-	case kind == "":
-		return wrong("on.type", `is required: expected "action"`)
-	default:
-		return wrong("on.type", `expected "action", got %q`, kind)
-	}
-	var actions []string
-	for _, read := range []func() *optionError{
-		func() *optionError { return str(o, "on.collection", &on.Collection) },
-		func() *optionError { return boolean(o, "on.global", &on.Global) },
-		func() *optionError { return list(o, "on.actions", &actions) },
-		func() *optionError { return str(o, "on.condition", &on.Condition) },
-		func() *optionError { return list(o, "on.fields", &on.Fields) },
-		func() *optionError { return list(o, "on.expand", &on.Expand) },
-	} {
-		if err := read(); err != nil {
-			return err
-		}
-	}
-	if on.Collection == "" {
-		return wrong("on.collection", "is required: the name of a collection")
-	}
-	for _, a := range actions {
-		action := workflow.Action(a)
-		if action != workflow.ActionCreate && action != workflow.ActionUpdate && action != workflow.ActionDelete {
-			return wrong("on.actions", `expected "create", "update" or "delete", got %q`, a)
-		}
-		on.Actions = append(on.Actions, action)
-	}
-	return filter("on.condition", on.Condition)
-}
-
 func readMode(o map[string]goja.Value, def *workflow.Definition) *optionError {
 	mode := string(def.Mode)
 	if err := str(o, "mode", &mode); err != nil {
 		return err
 	}
 	def.Mode = workflow.Mode(mode)
-	switch def.Mode {
-	case workflow.ModeAsync, workflow.ModeSync, workflow.ModeTransaction:
+	allowed := triggerKinds[def.On.Type].modes
+	if slices.Contains(allowed, def.Mode) {
 		return nil
-	default:
-		return wrong("mode", `expected "async", "sync" or "transaction", got %q`, mode)
 	}
+	if slices.Contains(workflow.Modes, def.Mode) {
+		return wrong("mode", "trigger type %q can't have mode %q, only %s", def.On.Type, mode, quoted(allowed))
+	}
+	return wrong("mode", "expected %s, got %q", quoted(allowed), mode)
 }
 
 func readRule(o map[string]goja.Value, def *workflow.Definition) *optionError {

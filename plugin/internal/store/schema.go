@@ -107,7 +107,11 @@ func statuses() []string {
 }
 
 func modes() []string {
-	return []string{string(workflow.ModeAsync), string(workflow.ModeSync), string(workflow.ModeTransaction)}
+	names := make([]string, len(workflow.Modes))
+	for i, m := range workflow.Modes {
+		names[i] = string(m)
+	}
+	return names
 }
 
 func stepKinds() []string {

@@ -42,9 +42,15 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 	if options.After.After(time.Now()) {
 		e.Status, e.WakeAt = workflow.StatusWaiting, options.After
 	}
-	earlier, err := t.insert(app, &entry.Version.Definition, e)
+	return t.launch(app, &entry.Version.Definition, e)
+}
+
+// launch stores e and hands it to the engine when that has committed. It returns
+// e's id, or the id of one of the same dedup key that has not ended.
+func (t *Trigger) launch(app core.App, def *workflow.Definition, e *workflow.Execution) (string, error) {
+	earlier, err := t.insert(app, def, e)
 	if err != nil {
-		return "", fmt.Errorf("start workflow %q: %w", key, err)
+		return "", fmt.Errorf("start workflow %q: %w", def.Key, err)
 	}
 	if earlier != "" {
 		return earlier, nil
