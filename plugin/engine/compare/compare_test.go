@@ -57,7 +57,7 @@ func benchLatency(b *testing.B, e engine) {
 	latencies, untilWorked := make([]time.Duration, n), make([]time.Duration, 0, n)
 	b.ResetTimer()
 	for i := range n {
-		time.Sleep(rand.N(maxPause))
+		time.Sleep(rand.N(maxPause)) // a poller must not be in step with the starts
 		start := time.Now()
 		_, err := e.start(b.Context(), newWork(1))
 		require.NoError(b, err)

@@ -98,7 +98,7 @@ func (m *mix) client(s *server, random *rand.Rand) {
 		} else if d, ok := m.due(); ok {
 			alive = m.deliver(s, d)
 		} else {
-			time.Sleep(5 * time.Millisecond)
+			time.Sleep(5 * time.Millisecond) // nothing is due: what is comes from the real server
 		}
 	}
 }
@@ -207,6 +207,6 @@ func (m *mix) finish(s *server, random *rand.Rand) {
 		for d, ok := m.due(); ok; d, ok = m.due() {
 			require.True(m.in.t, m.deliver(s, d))
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(50 * time.Millisecond) // the server works: it is asked again
 	}
 }

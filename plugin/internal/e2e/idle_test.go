@@ -43,7 +43,7 @@ func TestIdle(t *testing.T) {
 		for range 3 { // PocketBase has something to do of its own now and then
 			began := s.cpu()
 			before = look(s)
-			time.Sleep(2 * time.Second)
+			time.Sleep(2 * time.Second) // the span that is measured
 			after, used = look(s), s.cpu()-began
 			t.Logf("%s: %s of CPU time in 2 s", name, used)
 			if before == after && used < 100*time.Millisecond {

@@ -52,7 +52,7 @@ func (s *server) settledMemory() int64 {
 	s.t.Helper()
 	least := s.memory()
 	for range 20 {
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // the collector works in the background
 		now := s.memory()
 		if now == least {
 			break
