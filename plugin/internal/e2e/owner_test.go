@@ -113,7 +113,7 @@ func TestOwner(t *testing.T) {
 	first.becomes(in, id, "waiting", 10*time.Second)
 	next := first.start(in, "one")
 	third := first.start(in, "one")
-	time.Sleep(200 * time.Millisecond) // long enough for it to begin wrongly
+	time.Sleep(200 * time.Millisecond)             // long enough for it to begin wrongly
 	first.becomes(in, next, "queued", time.Second) // one at a time
 	post(id + "/cancel")
 	require.Equal(t, "canceled", second.becomes(in, id, "canceled", time.Second)["status"])

@@ -134,7 +134,7 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.Default
 	}
 	if c.Now == nil {
-		c.Now = time.Now
+		c.Now = time.Now //nolint:forbidigo // the clock that everything else asks
 	}
 	if c.OnFinish == nil {
 		c.OnFinish = func(*workflow.Execution) {}
