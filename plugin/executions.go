@@ -27,6 +27,10 @@ func (x *executions) Atomic(ctx context.Context, fn func(tx core.App) error) err
 	return x.store.Atomic(ctx, fn)
 }
 
+func (x *executions) Whole(ctx context.Context, fn func(tx core.App) error) error {
+	return x.store.Whole(ctx, fn)
+}
+
 // Insert stores executions. Sync ones of a process that does not have the engine
 // wait for their turn in the chain; if that process dies, they wake by
 // themselves.

@@ -7,6 +7,8 @@ import (
 
 	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
 // Atomic runs fn in a transaction and returns when it has committed, or undone
@@ -14,18 +16,30 @@ import (
 // fn on another goroutine then. Fn must write through tx only and must not wait
 // for another write of the store.
 func (s *Store) Atomic(ctx context.Context, fn func(tx core.App) error) error {
+	return s.share(ctx, &op{app: fn})
+}
+
+// Whole is Atomic for an fn that writes all or, with an error, nothing: SQLite
+// undoes a single statement that fails, at no cost. An fn that has left a part
+// behind says so with workflow.ErrTorn; then everything that shares its commit is
+// undone.
+func (s *Store) Whole(ctx context.Context, fn func(tx core.App) error) error {
+	return s.share(ctx, &op{app: fn, whole: true})
+}
+
+func (s *Store) share(ctx context.Context, o *op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	o := &op{ctx: ctx, app: fn, done: make(chan error, 1)}
+	o.ctx, o.done = ctx, make(chan error, 1)
 	queued, err := s.writer.enqueue(o)
 	if err != nil {
 		return err
 	}
 	if !queued {
-		return s.alone(fn)
+		return s.alone(o.app)
 	}
-	return <-o.done // fn may have begun: its end is waited for
+	return <-o.done // it may have begun: its end is waited for
 }
 
 // alone runs fn in a transaction that nobody else writes during, from its start.
@@ -44,43 +58,87 @@ var (
 	release   = newStatement("RELEASE workflow_op")
 )
 
-// flushApp commits all together, each behind a savepoint of its own: what fails
-// is undone alone, and nothing runs twice.
+// flushApp commits all together; nothing that goes through PocketBase runs twice.
+// A savepoint costs SQLite a copy of every page that is written behind it: ops
+// that need one have their own, those of the store itself, which can be run again,
+// share one.
 func (c *committer) flushApp(pending []*op) {
-	results := make([]error, len(pending))
 	if db, ok := c.app.NonconcurrentDB().(*dbx.DB); ok {
 		_ = c.prepared.ensure(db.DB()) // without it the statements are parsed anew
 	}
+	var through, own []*op
+	for _, o := range pending {
+		if o.app != nil {
+			through = append(through, o)
+		} else {
+			own = append(own, o)
+		}
+	}
+	results := make([]error, len(through))
+	again := false
 	err := c.inApp(func(tx core.App) error {
 		b := c.prepared.batch(c.app, tx)
 		if _, err := b.exec(lock); err != nil {
 			return err
 		}
-		for i, o := range pending {
-			if len(pending) == 1 {
-				return runOp(o, tx, b)
-			}
-			if _, err := b.exec(savepoint); err != nil {
-				return err
-			}
-			results[i] = runOp(o, tx, b)
-			if results[i] != nil {
-				if _, err := b.exec(rollback); err != nil {
-					return errors.Join(results[i], err)
+		for i, o := range through {
+			if o.whole || len(pending) == 1 {
+				results[i] = runOp(o, tx, b)
+				if results[i] != nil && (!o.whole || errors.Is(results[i], workflow.ErrTorn)) {
+					return results[i]
 				}
+				continue
 			}
-			if _, err := b.exec(release); err != nil {
+			var err error
+			if results[i], err = undone(b, func() error { return runOp(o, tx, b) }); err != nil {
 				return err
 			}
 		}
-		return nil
+		if len(own) == 0 {
+			return nil
+		}
+		failed, err := undone(b, func() error {
+			for _, o := range own {
+				if err := runOp(o, tx, b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		again = failed != nil
+		return err
 	})
-	for i, o := range pending {
-		if err != nil {
+	if errors.Is(err, workflow.ErrTorn) { // the others' error is not that one's
+		err = errors.New("undone with another write that shared the commit")
+	}
+	for i, o := range through {
+		if err != nil && results[i] == nil {
 			results[i] = err
 		}
 		o.done <- results[i]
 	}
+	for _, o := range own {
+		if err == nil && !again {
+			o.done <- nil
+		} else {
+			o.done <- runAll(c.commit, o)
+		}
+	}
+}
+
+// undone runs fn behind a savepoint; what it wrote is undone when it fails. Err is
+// set when the transaction can't go on.
+func undone(b *batch, fn func() error) (failed, err error) {
+	if _, err := b.exec(savepoint); err != nil {
+		return nil, err
+	}
+	if failed = fn(); failed != nil {
+		if _, err := b.exec(rollback); err != nil {
+			return failed, errors.Join(failed, err)
+		}
+	}
+	_, err = b.exec(release)
+	return failed, err
 }
 
 // inApp is RunInTransaction of an app whose database may have been closed.

@@ -37,8 +37,10 @@ type op struct {
 	run func(*batch) error
 	// app, instead of run, is for a write that goes through PocketBase. It runs
 	// at most once.
-	app  func(core.App) error
-	done chan error
+	app func(core.App) error
+	// whole is set for an app that needs no savepoint.
+	whole bool
+	done  chan error
 }
 
 func (w *writer) start() {

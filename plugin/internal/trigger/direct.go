@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -85,6 +86,25 @@ func (d *direct) write(p *plan, e *core.RecordRequestEvent) error {
 	return e.Next()
 }
 
+// whole reports whether nothing but a broken database can keep the executions
+// from being stored once the record's statement has succeeded. It is one
+// statement only where PocketBase has nothing to do with accounts.
+func (d *direct) whole(p *plan, record *core.Record) bool {
+	if d.trigger.config.Strict || record.Collection().IsAuth() || p.session.key != nil {
+		return false
+	}
+	for _, c := range p.candidates {
+		if c.skip != "" {
+			continue
+		}
+		def := c.definition()
+		if c.ref.Path != "" || def.On.Condition != "" || len(def.On.Expand) > 0 || def.Dedup.Key != "" {
+			return false
+		}
+	}
+	return true
+}
+
 func (d *direct) bind(h *hook.TaggedHook[*core.ModelEvent]) {
 	h.Bind(&hook.Handler[*core.ModelEvent]{Id: "pbWorkflowsTrigger", Priority: executePriority, Func: d.execute})
 }
@@ -106,18 +126,27 @@ func (d *direct) execute(e *core.ModelEvent) error {
 	w := found.(*writing)
 	outer := e.App
 	defer func() { e.App = outer }()
+	whole := d.whole(w.plan, record)
 	run := func(tx core.App) error {
 		e.App, w.tx = tx, tx
 		if err := e.Next(); err != nil {
 			return err
 		}
-		return w.finish(record)
+		err := w.finish(record)
+		if err != nil && whole {
+			err = errors.Join(workflow.ErrTorn, err)
+		}
+		return err
 	}
 	if outer.TxInfo() != nil { // PocketBase itself wraps this one
 		outer.TxInfo().OnComplete(w.completed)
 		return run(outer)
 	}
-	err := d.trigger.config.Executions.Atomic(e.Context, run)
+	atomic := d.trigger.config.Executions.Atomic
+	if whole {
+		atomic = d.trigger.config.Executions.Whole
+	}
+	err := atomic(e.Context, run)
 	_ = w.completed(err)
 	return err
 }

@@ -14,6 +14,9 @@ type Executions interface {
 	// Atomic runs fn in a transaction that others may share; when it returns, that
 	// has committed or what fn wrote is undone.
 	Atomic(ctx context.Context, fn func(tx core.App) error) error
+	// Whole is Atomic for an fn that writes nothing when it returns an error, unless
+	// that is a workflow.ErrTorn. It costs less.
+	Whole(ctx context.Context, fn func(tx core.App) error) error
 	// Insert stores executions through app, the app of the write's transaction.
 	Insert(app core.App, execs ...*workflow.Execution) error
 	// Start hands committed asynchronous executions to the engine.

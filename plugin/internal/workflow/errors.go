@@ -15,3 +15,6 @@ var ErrTokenUsed = errors.New("the URL was used already")
 
 // ErrLost is why a branch of a parallel step stops: another one has decided it.
 var ErrLost = errors.New("another branch was first")
+
+// ErrTorn says that a write has failed and left a part of itself behind.
+var ErrTorn = errors.New("a part was written")
