@@ -135,6 +135,7 @@ func (p *Plugin) build() error {
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  p.executions,
 		Duplicates:  duplicates{p.executions},
+		Before:      before{p.executions},
 		Requests:    requests{p.store},
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,
