@@ -1,7 +1,6 @@
 package trigger
 
 import (
-	"maps"
 	"net/http"
 	"slices"
 	"sync"
@@ -145,7 +144,7 @@ func (t *Trigger) newPlan(app core.App, e *core.RequestEvent, collection *core.C
 		return nil, err
 	}
 	if slices.ContainsFunc(candidates, (*candidate).before) {
-		p.submitted = maps.Clone(p.info.Body) // PocketBase and nested records change it
+		p.submitted = sent(e.Request, p.info.Body)
 	}
 	p.parent = t.parentOf(e.Request)
 	return p, nil

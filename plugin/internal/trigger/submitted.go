@@ -4,10 +4,28 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/http"
+	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/filesystem"
 )
+
+// sent is a copy of a request's body: PocketBase and nested records change it.
+// Into that of a form PocketBase also puts what stands in the query.
+func sent(r *http.Request, body map[string]any) map[string]any {
+	out := maps.Clone(body)
+	contentType := r.Header.Get("Content-Type")
+	if !strings.HasPrefix(contentType, "multipart/form-data") && !strings.HasPrefix(contentType, "application/x-www-form-urlencoded") {
+		return out
+	}
+	for name := range r.URL.Query() {
+		if !r.PostForm.Has(name) {
+			delete(out, name)
+		}
+	}
+	return out
+}
 
 // submitted is the body of a write as the client sent it: nested objects are
 // objects, files are {name, size}. Passwords are left out: the input is stored.
