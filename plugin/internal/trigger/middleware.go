@@ -70,7 +70,7 @@ func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func
 	if err != nil {
 		return err
 	}
-	s := &session{header: e.Response.Header(), plan: p, key: key}
+	var s *session
 	write, intercepts := next, false
 	if action != workflow.ActionDelete {
 		nested, err := t.nestedOf(e, collection)
@@ -85,6 +85,7 @@ func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func
 	if p == nil && !intercepts {
 		return write()
 	}
+	s = &session{header: e.Response.Header(), plan: p, key: key}
 	e.Set(sessionKey, s)
 	if key == nil {
 		return t.answer(e, s, intercepts || p.waits(), write)
