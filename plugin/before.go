@@ -27,7 +27,9 @@ func (x before) Run(ctx context.Context, app core.App, record *core.Record, e *w
 	e.Root, e.Created = rootOf(e), time.Now()
 	x.live.Store(e.ID, e)
 	defer x.live.Delete(e.ID)
-	if x.plugin.policy(e).Timeout == 0 {
+	j := &memory{app: app}
+	executor := &engine.Executor{Journal: j, Runner: x.runner, Now: time.Now, Policy: x.plugin.policy}
+	if executor.Policy(e).Timeout == 0 {
 		timeout := x.plugin.config.SyncTimeout
 		if app.TxInfo() != nil {
 			timeout = heldTimeout
@@ -36,8 +38,6 @@ func (x before) Run(ctx context.Context, app core.App, record *core.Record, e *w
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, engine.ErrTimeout)
 		defer cancel()
 	}
-	j := &memory{app: app}
-	executor := &engine.Executor{Journal: j, Runner: x.runner, Now: time.Now, Policy: x.plugin.policy}
 	out, err := executor.Run(script.WithRecord(script.WithApp(ctx, app), record), e)
 	switch {
 	case err != nil:

@@ -10,8 +10,6 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin"
 )
 
-const categoryURL = "/api/collections/categories/records"
-
 func titled(s string) map[string]any { return map[string]any{"title": s} }
 
 // subAnswers decodes the answer of a batch.
@@ -137,6 +135,16 @@ workflow("quick", { on: { type: "before", collection: "posts" } }, (ctx) => 1);`
 	require.Equal(t, "interrupted", a.rows("slow")[0].GetString("reason"))
 	require.Equal(t, "completed", a.rows("quick")[0].GetString("status"))
 	require.Equal(t, 200, a.create("", nil).StatusCode, "the writer is free")
+
+	a.write("held.js", `workflow("held", { on: { type: "before", collection: "posts" } }, (ctx) => { sleep(60000) });`)
+	require.Eventually(t, func() bool { return workflowRow(a, "held") != nil }, soon, glance)
+	a.Settings().Batch.Timeout = 60
+	require.NoError(t, a.Save(a.Settings()))
+	began := time.Now()
+	res = a.batch("user", sub{"POST", postsURL + "?triggerWorkflows=held", titled("one")})
+	require.Contains(t, res.body, `"status":500`)
+	require.Less(t, time.Since(began), 20*time.Second, "inside a transaction the default is 3 s, not SyncTimeout")
+	require.Equal(t, "timeout", a.row(res.id(t, "0:held")).GetString("reason"))
 }
 
 const nestedBefore = `
@@ -160,7 +168,9 @@ workflow("note", { on: { type: "action", collection: "posts" } }, (ctx) => 1);
 func TestBefore_Nested(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, plugin.Config{}, one(nestedBefore))
-	body := func(category string) map[string]any { return map[string]any{"title": "x", "category": titled(category)} }
+	body := func(category string) map[string]any {
+		return map[string]any{"title": "x", "category": titled(category)}
+	}
 	t.Run("ctx.data has the objects, ctx.record the ids", func(t *testing.T) {
 		res := a.create("?triggerWorkflows=view", body("Fresh"))
 		require.Equal(t, 200, res.StatusCode, res.body)

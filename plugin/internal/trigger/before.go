@@ -148,7 +148,7 @@ func (i *interception) one(c *candidate) (goOn bool, err error) {
 	e := i.trigger.execution(i.plan, c, i.event.Record, i.data, i.original, i.user)
 	e.Cause.Type = workflow.TriggerBefore
 	e.Mode = workflow.ModeSync
-	kept := workflow.Kept{}
+	var kept workflow.Kept
 	if i.event.App.TxInfo() != nil {
 		e.Mode = workflow.ModeTransaction
 		kept, err = i.inTransaction(e)

@@ -13,7 +13,7 @@ import (
 // intercepted stands in for the error of a write that is not done because a
 // before workflow ended it with messages: everything is undone, and the answer
 // is a 200.
-type intercepted struct{ messages []string } //nolint:errname // it is none to the client
+type intercepted struct{ messages []string }
 
 func (i *intercepted) Error() string { return "a workflow answers in place of the write" }
 
