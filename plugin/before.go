@@ -25,7 +25,9 @@ type before struct{ *executions }
 // that has one.
 func (x before) Run(ctx context.Context, app core.App, record *core.Record, e *workflow.Execution) workflow.Kept {
 	e.Root, e.Created = rootOf(e), time.Now()
-	x.live.Store(e.ID, e)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x.live.Store(e.ID, liveExecution{e, cancel})
 	defer x.live.Delete(e.ID)
 	j := &memory{app: app}
 	executor := &engine.Executor{Journal: j, Runner: x.runner, Now: time.Now, Policy: x.plugin.policy}
@@ -44,11 +46,28 @@ func (x before) Run(ctx context.Context, app core.App, record *core.Record, e *w
 		out = workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}
 	case !out.Status.Final(): // interrupted from outside
 		out.Status, out.Reason = workflow.StatusAborted, "interrupted"
-		out.Failure = &workflow.Failure{Name: "Error", Message: "the transaction of the request ended before the workflow did"}
+		out.Failure = &workflow.Failure{Name: "Error", Message: "the workflow was interrupted"}
+		if cause := context.Cause(ctx); cause != nil {
+			out.Failure.Message += ": " + cause.Error()
+		}
 	}
 	out.Apply(e)
 	e.FinishedAt = time.Now()
 	return workflow.Kept{Execution: e, Steps: j.steps, Ended: out.Ended}
+}
+
+// liveExecution runs and is not stored yet.
+type liveExecution struct {
+	*workflow.Execution
+	cancel context.CancelCauseFunc
+}
+
+// interrupt ends the handlers that run, whose requests are refused then.
+func (x before) interrupt(cause error) {
+	x.live.Range(func(_, live any) bool {
+		live.(liveExecution).cancel(cause)
+		return true
+	})
 }
 
 func (x before) Keep(app core.App, ended ...workflow.Kept) error { return x.store.Keep(app, ended...) }

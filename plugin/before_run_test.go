@@ -245,6 +245,32 @@ workflow("slug", { on }, (ctx) => ctx.record.get("slug"));`))
 	require.Equal(t, []string{"true true", "false false", "false false"}, seen)
 }
 
+// TestBefore_Shutdown: a handler that runs when the app terminates is interrupted,
+// its request is refused.
+func TestBefore_Shutdown(t *testing.T) {
+	t.Parallel()
+	running := make(chan struct{})
+	a := newApp(t, plugin.Config{}, one(`
+workflow("slow", { on: { type: "before", collection: "posts" } }, (ctx) => { $app.save($app.findRecordById("posts", "`+bareID+`")); while (true) {} });`))
+	a.OnRecordAfterUpdateSuccess("posts").BindFunc(func(e *core.RecordEvent) error {
+		close(running)
+		return e.Next()
+	})
+	posts := a.count("posts")
+	answers := make(chan answer)
+	go func() { answers <- a.create("?triggerWorkflows=slow", nil) }()
+	<-running
+	require.NoError(t, a.OnTerminate().Trigger(&core.TerminateEvent{App: a.TestApp}, func(*core.TerminateEvent) error { return nil }))
+	res := <-answers
+	require.Equal(t, 500, res.StatusCode, res.body)
+	require.Contains(t, res.body, "the engine is stopping")
+	require.Equal(t, posts, a.count("posts"))
+	row, err := a.FindRecordById("_workflowExecutions", res.id(t, "slow"))
+	require.NoError(t, err)
+	require.Equal(t, "aborted", row.GetString("status"))
+	require.Equal(t, "interrupted", row.GetString("reason"))
+}
+
 // TestBefore_Recursion: a handler that sends its own server the same request does
 // not start itself again.
 func TestBefore_Recursion(t *testing.T) {

@@ -22,7 +22,7 @@ type executions struct {
 	engine *engine.Engine
 	runner engine.Runner
 	owner  *owner.Owner
-	// live are executions that run and are not stored yet, by id.
+	// live are the liveExecutions by id.
 	live sync.Map
 }
 
@@ -144,7 +144,7 @@ func (x *executions) Cancel(ctx context.Context, e *workflow.Execution, reason s
 
 func (x *executions) Find(ctx context.Context, id string) (*workflow.Execution, error) {
 	if e, ok := x.live.Load(id); ok {
-		return e.(*workflow.Execution), nil
+		return e.(liveExecution).Execution, nil
 	}
 	return x.store.Find(ctx, id)
 }

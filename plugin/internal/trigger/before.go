@@ -3,6 +3,7 @@ package trigger
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -40,8 +41,12 @@ type interception struct {
 	// inside ran in that transaction and are stored with it.
 	inside []workflow.Kept
 	undone bool // it was rolled back
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 }
+
+// errUndone ends what runs in a transaction that is over, as that of a batch which
+// took too long.
+var errUndone = errors.New("the transaction of the request was rolled back")
 
 // intercept runs the before workflows of a write one after another, and then the
 // write, unless one of them has it not done.
@@ -175,8 +180,8 @@ func (i *interception) one(c *candidate) (goOn bool, err error) {
 // inTransaction runs e in the transaction of the write. Its row is part of that,
 // and stored alone when it is rolled back.
 func (i *interception) inTransaction(e *workflow.Execution) (workflow.Kept, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	tx := i.event.App
 	i.mu.Lock()
 	i.cancel = cancel
@@ -194,7 +199,7 @@ func (i *interception) inTransaction(e *workflow.Execution) (workflow.Kept, erro
 	i.mu.Unlock()
 	if undone { // a batch ran into its time-out meanwhile
 		i.record(kept)
-		return kept, nil
+		return kept, errUndone
 	}
 	return kept, i.trigger.config.Before.Keep(tx, kept)
 }
@@ -207,7 +212,7 @@ func (i *interception) completed(txErr error) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.undone = true
-	i.cancel() // one may still run
+	i.cancel(errUndone) // one may still run
 	i.record(i.inside...)
 	return nil
 }
