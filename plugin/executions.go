@@ -3,6 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -21,6 +22,8 @@ type executions struct {
 	engine *engine.Engine
 	runner engine.Runner
 	owner  *owner.Owner
+	// live are the liveExecutions by id.
+	live sync.Map
 }
 
 func (x *executions) Atomic(ctx context.Context, fn func(tx core.App) error) error {
@@ -144,6 +147,9 @@ func (x *executions) Cancel(ctx context.Context, e *workflow.Execution, reason s
 }
 
 func (x *executions) Find(ctx context.Context, id string) (*workflow.Execution, error) {
+	if e, ok := x.live.Load(id); ok {
+		return e.(liveExecution).Execution, nil
+	}
 	return x.store.Find(ctx, id)
 }
 

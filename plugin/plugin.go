@@ -135,6 +135,7 @@ func (p *Plugin) build() error {
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  p.executions,
 		Duplicates:  duplicates{p.executions},
+		Before:      before{p.executions},
 		Requests:    requests{p.store},
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,
@@ -251,6 +252,7 @@ func (p *Plugin) rung() {
 func (p *Plugin) stop() {
 	p.watcher.stop()
 	p.watcher = nil
+	before{p.executions}.interrupt(engine.ErrStopping)
 	p.owner.Stop()  // and the engine with it
 	p.engine.Stop() // what ran for requests while another process had it
 	p.store.Stop()

@@ -39,6 +39,9 @@ func (s service) Rerun(ctx context.Context, id string, from workflow.RerunFrom) 
 	if !x.Status.Final() {
 		return "", fmt.Errorf("%w: the execution is %s; only one that has ended can be run again", api.ErrRefused, x.Status)
 	}
+	if x.Cause.Type == workflow.TriggerBefore {
+		return "", fmt.Errorf("%w: the execution ran before a write whose request is over", api.ErrRefused)
+	}
 	journal, err := p.store.Steps(ctx, id)
 	if err != nil {
 		return "", err

@@ -38,6 +38,7 @@ func (x *run) context() (*goja.Object, error) {
 	} {
 		_ = ctx.Set(name, v)
 	}
+	x.setRecord(ctx)
 	return ctx, nil
 }
 

@@ -16,14 +16,17 @@ import (
 type triggerKind struct {
 	// options are the known ones besides "type".
 	options []string
-	// modes are those that a workflow of this type may have.
+	// modes are those that a workflow of this type may have, the default first.
 	modes []workflow.Mode
+	// refuses are options of the workflow that mean nothing with this trigger.
+	refuses []string
 	// read checks the options, which are keyed "on.name", and fills in def.On.
 	read func(vm *goja.Runtime, o map[string]goja.Value, on *workflow.Trigger) *optionError
 }
 
 var triggerKinds = map[workflow.TriggerType]triggerKind{
 	workflow.TriggerAction: onAction,
+	workflow.TriggerBefore: onBefore,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {
@@ -53,6 +56,7 @@ func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionErr
 		return err
 	}
 	def.On.Type = workflow.TriggerType(name)
+	def.Mode = kind.modes[0]
 	return kind.read(vm, o, &def.On)
 }
 

@@ -50,6 +50,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return str(o, "description", &def.Description) },
 		func() *optionError { return list(o, "tags", &def.Tags) },
 		func() *optionError { return readOn(vm, o["on"], def) },
+		func() *optionError { return refused(o, def) },
 		func() *optionError { return readMode(o, def) },
 		func() *optionError { return boolean(o, "enabled", &def.Enabled) },
 		func() *optionError { return readRule(o, def) },
@@ -68,6 +69,16 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 	} {
 		if err := read(); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// refused names the first option that means nothing with the workflow's trigger.
+func refused(o map[string]goja.Value, def *workflow.Definition) *optionError {
+	for _, name := range triggerKinds[def.On.Type].refuses {
+		if _, ok := o[name]; ok {
+			return wrong(name, "means nothing with trigger type %q", def.On.Type)
 		}
 	}
 	return nil

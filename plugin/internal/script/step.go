@@ -159,9 +159,13 @@ func (x *run) mayGoOn() {
 	}
 }
 
-// mayWait refuses a wait in mode transaction.
+// mayWait refuses a wait in mode transaction and before a write.
 func (x *run) mayWait(method, name string) {
-	if !x.journal.Waits() {
+	switch {
+	case x.journal.Waits():
+	case x.execution.Cause.Type == workflow.TriggerBefore:
+		x.throw("ctx.step.%s(%q) can't be used before a write (trigger type \"before\"): the request would have to wait", method, name)
+	default:
 		x.throw("ctx.step.%s(%q) can't be used in mode \"transaction\": the write would have to wait", method, name)
 	}
 }

@@ -35,18 +35,19 @@ func (t *Trigger) onBatch(e *core.BatchRequestEvent) error {
 			}
 		}
 		r.Headers[indexHeader] = strconv.Itoa(i)
+		s.bodies = append(s.bodies, r.Body)
 		if err := t.checkSub(e, r); err != nil {
 			return batchError(i, err)
 		}
 	}
 	if s.key == nil {
-		return t.nestedBatch(e)
+		return t.nestedBatch(e, s)
 	}
 	if !slices.ContainsFunc(e.Batch, func(r *core.InternalRequest) bool { return t.starts(e.App, r) }) {
 		s.key = nil // nobody asked for it but PocketBase, which ignores it
-		return t.nestedBatch(e)
+		return t.nestedBatch(e, s)
 	}
-	return s.key.batch(e, func() error { return t.nestedBatch(e) })
+	return s.key.batch(e, func() error { return t.nestedBatch(e, s) })
 }
 
 // starts reports whether a sub-request names workflows or starts global ones.

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
@@ -38,8 +39,8 @@ func (t *Trigger) onWrite(e *core.RecordRequestEvent, action workflow.Action) er
 		if p == nil {
 			return e.Next()
 		}
-		p.session = s
-		return t.write(p, e)
+		p.session, p.told = s, s
+		return t.intercept(p, e)
 	}
 	// A write that no middleware of ours has seen: nested records, sign-ups over
 	// OAuth2. Only globals can be meant.
@@ -53,16 +54,23 @@ func (t *Trigger) onWrite(e *core.RecordRequestEvent, action workflow.Action) er
 		}
 		return e.Next()
 	}
-	return t.write(p, e)
+	if n, ok := e.Get(nestedKey).(*nestedWrite); ok {
+		p.told, p.submitted = n.session, n.submitted
+	}
+	return t.intercept(p, e)
 }
 
 // planOf is the plan of a write whose request has a session. The middleware made
 // it for a single request; in a batch it is made here, where it is known whether
 // an upsert creates or updates.
 func (t *Trigger) planOf(s *session, e *core.RecordRequestEvent, action workflow.Action) (*plan, error) {
-	index, err := strconv.Atoi(e.Request.Header.Get(indexHeader))
-	if err != nil || !s.batch {
+	if !s.batch {
 		return s.plan, nil
+	}
+	number, nested, isNested := strings.Cut(e.Request.Header.Get(indexHeader), "/")
+	index, err := strconv.Atoi(number)
+	if err != nil {
+		return s.plan, nil //nolint:nilerr // not a sub-request of ours
 	}
 	refs, err := refsOf(e.Request.URL)
 	if err != nil {
@@ -71,6 +79,10 @@ func (t *Trigger) planOf(s *session, e *core.RecordRequestEvent, action workflow
 	p, err := t.newPlan(e.App, e.RequestEvent, e.Collection, action, refs)
 	if p != nil {
 		p.index = index
+		p.submitted = s.bodies[index]
+		if n, err := strconv.Atoi(nested); isNested && err == nil {
+			p.submitted = s.nested[n].nested.submitted
+		}
 	}
 	return p, err
 }

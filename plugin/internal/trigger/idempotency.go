@@ -36,7 +36,7 @@ type Request struct {
 	Digest      string
 	Fingerprint string
 	// Action, Collection (its id) and Record are what was written; "" for a
-	// batch.
+	// batch and where a before workflow answered in place of the write.
 	Action     workflow.Action
 	Collection string
 	Record     string

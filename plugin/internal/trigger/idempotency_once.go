@@ -121,8 +121,39 @@ func (k *keyed) remember(w *writing) error {
 		return nil
 	}
 	k.request.Action, k.request.Collection, k.request.Record = w.plan.action, w.record.Collection().Id, w.record.Id
-	return k.insert(w.tx, w.results)
+	return k.insert(w.tx, append(slices.Clone(w.plan.session.before), w.results...))
 }
+
+// add keeps what a before workflow of a batch did.
+func (k *keyed) add(s *session, r result) {
+	if k == nil || !s.batch {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.results = append(k.results, r)
+}
+
+// intercepted remembers an answer in place of the write. When that fails nothing
+// is lost: a replay finds nothing written and asks the workflow again.
+func (k *keyed) intercepted(h http.Header, body []byte) {
+	if k == nil {
+		return
+	}
+	k.request.Headers = kept(h)
+	err := k.trigger.config.Executions.Atomic(context.Background(), func(tx core.App) error {
+		return k.trigger.config.Requests.Insert(tx, &k.request)
+	})
+	if err != nil {
+		k.trigger.app.Logger().Error("Remembering a request failed", "request", k.request.ID, "error", err)
+		return
+	}
+	k.committed, k.stored = true, true
+	k.answered(h, http.StatusOK, body)
+}
+
+// gaveWay reports whether a single request was answered in place of its write.
+func (r *Request) gaveWay() bool { return r.Record == "" && r.Status == http.StatusOK }
 
 func (k *keyed) insert(tx core.App, results []result) error {
 	h := http.Header{}

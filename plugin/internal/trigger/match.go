@@ -30,6 +30,11 @@ func match(catalog *workflow.Catalog, refs []Ref, collection string, action work
 	return out
 }
 
+// before reports whether the workflow is to run before the write.
+func (c *candidate) before() bool {
+	return c.skip == "" && c.definition().On.Type == workflow.TriggerBefore
+}
+
 func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
 	switch {
 	case c.ref.Repeated:
@@ -43,7 +48,7 @@ func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
 	}
 	on := c.definition().On
 	switch {
-	case on.Type != workflow.TriggerAction:
+	case !on.Type.OfWrites(), on.Type == workflow.TriggerBefore && c.ref.Path != "":
 		return workflow.SkipWrongTrigger
 	case on.Global:
 		return workflow.SkipNotLocal

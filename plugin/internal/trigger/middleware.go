@@ -1,6 +1,7 @@
 package trigger
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 
@@ -69,23 +70,25 @@ func (t *Trigger) handle(e *core.RequestEvent, action workflow.Action, next func
 	if err != nil {
 		return err
 	}
-	write := next
+	var s *session
+	write, intercepts := next, false
 	if action != workflow.ActionDelete {
 		nested, err := t.nestedOf(e, collection)
 		if err != nil {
 			return err
 		}
 		if nested != nil {
-			write = func() error { return nested.run(e, next) }
+			write = func() error { return nested.run(e, s, next) }
+			intercepts = t.interceptsNested(nested)
 		}
 	}
-	if p == nil {
+	if p == nil && !intercepts {
 		return write()
 	}
-	s := &session{header: e.Response.Header(), plan: p, key: key}
+	s = &session{header: e.Response.Header(), plan: p, key: key}
 	e.Set(sessionKey, s)
 	if key == nil {
-		return t.answer(e, s, p.waits(), write)
+		return t.answer(e, s, intercepts || p.waits(), write)
 	}
 	return t.answer(e, s, true, func() error { return key.once(e.Request.Context(), write) })
 }
@@ -105,9 +108,15 @@ func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func
 		return write()
 	}()
 	if s.key.replays() {
+		s.intercepted = !s.batch && s.key.first.gaveWay()
 		return s.key.replay(e)
 	}
+	var in *intercepted
+	if errors.As(err, &in) && !s.batch {
+		return s.intercept(e, in)
+	}
 	if err != nil {
+		s.tellBefore(direct.Header())
 		s.key.failed(nil, err)
 		return err
 	}
@@ -121,7 +130,7 @@ func (t *Trigger) answer(e *core.RequestEvent, s *session, hold bool, write func
 		}
 		direct.Header()[name] = values
 	}
-	writeMessages(direct.Header(), end.messages)
+	writeMessages(direct.Header(), append(s.messages, end.messages...))
 	if end.failed != nil {
 		s.key.failed(direct.Header(), end.failed)
 		return end.failed

@@ -8,23 +8,26 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 
 	"github.com/pocketbase/pocketbase/apis"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/router"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
 // run writes the nested records through PocketBase's own handlers, with the
 // caller's rights, and then lets next write the record itself, all in one
 // transaction.
-func (n *nestedPlan) run(e *core.RequestEvent, next func() error) error {
+func (n *nestedPlan) run(e *core.RequestEvent, s *session, next func() error) error {
 	outer := e.App
 	defer func() { e.App = outer }()
 	return outer.RunInTransaction(func(tx core.App) error {
 		e.App = tx
 		for _, op := range n.operations {
-			if err := op.run(e); err != nil {
+			if err := op.run(e, s); err != nil {
 				return op.rename(err)
 			}
 		}
@@ -55,7 +58,7 @@ func (o *operation) url() string {
 	return url
 }
 
-func (o *operation) run(outer *core.RequestEvent) error {
+func (o *operation) run(outer *core.RequestEvent, s *session) error {
 	raw, err := json.Marshal(o.body)
 	if err != nil {
 		return fmt.Errorf("encode the body: %w", err)
@@ -71,6 +74,7 @@ func (o *operation) run(outer *core.RequestEvent) error {
 	event := &core.RequestEvent{App: outer.App, Auth: outer.Auth}
 	event.Request = request
 	event.Response = &router.ResponseWriter{ResponseWriter: httptest.NewRecorder()}
+	event.Set(nestedKey, &nestedWrite{session: s, submitted: o.submitted})
 	return recordHandler(event, &core.InternalRequest{Method: o.method(), URL: o.url(), Body: o.body})
 }
 
@@ -98,6 +102,10 @@ func recordHandler(e *core.RequestEvent, r *core.InternalRequest) error {
 
 // rename makes the error of a nested write name its path.
 func (o *operation) rename(err error) error {
+	var in *intercepted
+	if errors.As(err, &in) {
+		return err
+	}
 	api := router.ToApiError(err)
 	out := router.NewApiError(api.Status, o.path+": "+api.Message, err)
 	out.Data = map[string]any{}
@@ -118,7 +126,7 @@ type origin struct {
 
 // nestedBatch puts the nested records of every sub-request before it, as
 // sub-requests of their own, and takes them out of the answer again.
-func (t *Trigger) nestedBatch(e *core.BatchRequestEvent) error {
+func (t *Trigger) nestedBatch(e *core.BatchRequestEvent, s *session) error {
 	var expanded []*core.InternalRequest
 	var origins []origin
 	for i, r := range e.Batch {
@@ -131,6 +139,8 @@ func (t *Trigger) nestedBatch(e *core.BatchRequestEvent) error {
 			if op.given && !op.update { // an earlier sub-request may create it
 				sub.Method = http.MethodPut
 			}
+			sub.Headers[indexHeader] += "/" + strconv.Itoa(len(s.nested))
+			s.nested = append(s.nested, origin{i, op})
 			expanded, origins = append(expanded, sub), append(origins, origin{i, op})
 		}
 		expanded, origins = append(expanded, r), append(origins, origin{index: i})
@@ -156,6 +166,31 @@ func (t *Trigger) nestedBatch(e *core.BatchRequestEvent) error {
 		}
 	}
 	return e.JSON(held.Code, own)
+}
+
+// nestedKey is where the event of a nested write has its nestedWrite.
+const nestedKey = "@workflowsNested"
+
+// nestedWrite is what the hooks of a nested write are to know.
+type nestedWrite struct {
+	session   *session // of the request it is part of
+	submitted map[string]any
+}
+
+// interceptsNested reports whether before workflows run for nested records.
+func (t *Trigger) interceptsNested(n *nestedPlan) bool {
+	return slices.ContainsFunc(n.operations, func(o *operation) bool {
+		action := workflow.ActionCreate
+		if o.update {
+			action = workflow.ActionUpdate
+		}
+		return slices.ContainsFunc(match(t.config.Catalog(), nil, o.collection.Name, action), (*candidate).before)
+	})
+}
+
+// nests reports whether a sub-request of the batch has nested records.
+func (s *session) nests(index int) bool {
+	return slices.ContainsFunc(s.nested, func(o origin) bool { return o.index == index })
 }
 
 func (t *Trigger) nestedSub(e *core.BatchRequestEvent, r *core.InternalRequest) ([]*operation, error) {

@@ -25,6 +25,8 @@ type operation struct {
 	update     bool
 	// given is true when the client chose the id.
 	given bool
+	// submitted is the object as it was sent.
+	submitted map[string]any
 }
 
 // nestedPlan is what has to be written before the record itself, innermost
@@ -132,7 +134,7 @@ func (p *planner) record(target *core.Collection, object map[string]any, path st
 		return "", err
 	}
 	body = maps.Clone(body)
-	op := &operation{path: path, collection: target, id: id, body: body, update: known, given: id != ""}
+	op := &operation{path: path, collection: target, id: id, body: body, update: known, given: id != "", submitted: object}
 	if id == "" {
 		op.id = newRecordID(target)
 	}

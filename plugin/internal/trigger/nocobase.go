@@ -66,6 +66,9 @@ func (t *Trigger) nocoBaseWrite(e *core.RequestEvent) error {
 		return err
 	}
 	answer := map[string]any{"data": json.RawMessage(held.Body.Bytes())}
+	if s, ok := e.Get(sessionKey).(*session); ok && s.intercepted {
+		delete(answer, "data") // nothing was written
+	}
 	var messages []string
 	if json.Unmarshal([]byte(held.Header().Get(messagesHeader)), &messages) == nil && len(messages) > 0 {
 		answer["messages"] = nocoBaseMessages(messages)

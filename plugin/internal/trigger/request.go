@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -26,6 +27,16 @@ type session struct {
 	batch   bool
 	results []result
 	chain   []link
+
+	// before and messages are of the before workflows, whether or not the write
+	// was done.
+	before   []result
+	messages []string
+	// intercepted is true when one of them answered in place of the write.
+	intercepted bool
+	// bodies are those of a batch as they were sent, nested the records in them.
+	bodies []map[string]any
+	nested []origin
 }
 
 // result is one entry of the answer's headers.
@@ -50,10 +61,30 @@ func (s *session) add(results []result, chain []link) {
 	defer s.mu.Unlock()
 	s.results = append(s.results, results...)
 	s.chain = append(s.chain, chain...)
+	slices.SortStableFunc(s.results, func(a, b result) int { return a.index - b.index })
 	writeHeaders(s.header, s.results)
 	if s.key != nil {
 		s.key.committed = true
 	}
+}
+
+// tell keeps what a before workflow did.
+func (s *session) tell(r result, messages []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.results = append(s.before, r), append(s.results, r)
+	s.messages = append(s.messages, messages...)
+	s.key.add(s, r)
+	writeHeaders(s.header, s.results)
+	writeMessages(s.header, s.messages)
+}
+
+// tellBefore writes the headers of an answer without the write.
+func (s *session) tellBefore(h http.Header) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	writeHeaders(h, s.before)
+	writeMessages(h, s.messages)
 }
 
 // plan is what one write, a request or a sub-request of a batch, may start.
@@ -66,12 +97,18 @@ type plan struct {
 	parent     *workflow.Execution
 	candidates []*candidate
 	session    *session
+	// told hears of the before workflows: session, or that of the request which a
+	// nested record is part of. It may be nil.
+	told *session
+	// submitted is the body as it was sent, for before workflows.
+	submitted map[string]any
 }
 
-// waits reports whether the answer may have to wait for a sync workflow.
+// waits reports whether the answer may have to wait for a sync workflow, or be
+// another one than that of the write.
 func (p *plan) waits() bool {
 	for _, c := range p.candidates {
-		if c.skip == "" && c.definition().Mode == workflow.ModeSync {
+		if c.before() || c.skip == "" && c.definition().Mode == workflow.ModeSync {
 			return true
 		}
 	}
@@ -105,6 +142,9 @@ func (t *Trigger) newPlan(app core.App, e *core.RequestEvent, collection *core.C
 	}
 	if err := t.strict(candidates); err != nil {
 		return nil, err
+	}
+	if slices.ContainsFunc(candidates, (*candidate).before) {
+		p.submitted = sent(e.Request, p.info.Body)
 	}
 	p.parent = t.parentOf(e.Request)
 	return p, nil

@@ -110,6 +110,8 @@ func (t *Trigger) startable(key string) (*workflow.Entry, error) {
 		return nil, fmt.Errorf("%w: workflow %q is invalid: %w", ErrNotStarted, key, entry.Problem)
 	case !entry.Enabled:
 		return nil, fmt.Errorf("%w: workflow %q is disabled", ErrNotStarted, key)
+	case entry.Version.Definition.On.Type == workflow.TriggerBefore:
+		return nil, fmt.Errorf("%w: workflow %q runs before a write only", ErrNotStarted, key)
 	default:
 		return entry, nil
 	}

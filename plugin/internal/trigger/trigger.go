@@ -42,6 +42,7 @@ type Executions interface {
 type Config struct {
 	Executions Executions
 	Duplicates Duplicates
+	Before     Before
 	Requests   Requests
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog

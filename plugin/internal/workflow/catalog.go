@@ -36,7 +36,7 @@ func NewCatalog(entries []*Entry) *Catalog {
 	for _, e := range entries {
 		c.entries[e.Version.Workflow] = e
 		on := e.Version.Definition.On
-		if !on.Global || on.Type != TriggerAction || !e.Enabled || !e.Usable() {
+		if !on.Global || !on.Type.OfWrites() || !e.Enabled || !e.Usable() {
 			continue
 		}
 		seen := map[Action]bool{}
@@ -60,7 +60,8 @@ func (c *Catalog) Find(key string) *Entry {
 	return c.entries[key]
 }
 
-// Globals returns the enabled, usable global action workflows for a write.
+// Globals returns the enabled, usable global workflows for a write, those before
+// it too.
 // Collection is the collection's name.
 func (c *Catalog) Globals(collection string, action Action) []*Entry {
 	if c == nil || len(c.globals) == 0 {
