@@ -31,15 +31,8 @@ func match(catalog *workflow.Catalog, refs []Ref, collection string, action work
 }
 
 func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
-	switch {
-	case c.ref.Repeated:
-		return workflow.SkipDuplicate
-	case c.entry == nil || c.entry.Missing:
-		return workflow.SkipUnknown
-	case !c.entry.Usable():
-		return workflow.SkipInvalid
-	case !c.entry.Enabled:
-		return workflow.SkipDisabled
+	if reason := notUsable(c); reason != "" {
+		return reason
 	}
 	on := c.definition().On
 	switch {
@@ -49,6 +42,22 @@ func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
 		return workflow.SkipNotLocal
 	case !on.Listens(action):
 		return workflow.SkipActionMismatch
+	default:
+		return ""
+	}
+}
+
+// notUsable is why an entry can't start anything, whatever is asked of it.
+func notUsable(c *candidate) workflow.SkipReason {
+	switch {
+	case c.ref.Repeated:
+		return workflow.SkipDuplicate
+	case c.entry == nil || c.entry.Missing:
+		return workflow.SkipUnknown
+	case !c.entry.Usable():
+		return workflow.SkipInvalid
+	case !c.entry.Enabled:
+		return workflow.SkipDisabled
 	default:
 		return ""
 	}
