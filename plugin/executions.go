@@ -128,7 +128,15 @@ func (x *executions) RunInTx(ctx context.Context, txApp core.App, e *workflow.Ex
 }
 
 func (x *executions) Record(ctx context.Context, e *workflow.Execution) error {
-	return x.store.Record(ctx, e)
+	if e.ID == "" {
+		e.ID = store.NewID() // what follows names it
+	}
+	e.Sequel = x.plugin.sequel(e)
+	err := x.store.Record(ctx, e)
+	if err == nil && e.Sequel != nil {
+		x.Start(e.Sequel)
+	}
+	return err
 }
 
 func (x *executions) Cancel(ctx context.Context, e *workflow.Execution, reason string) error {

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime/multipart"
 	"net/http"
@@ -574,4 +575,94 @@ workflow("may", { on, rule: "", allowReentry: true }, (ctx) => ctx.execution.dep
 	require.Equal(t, first, rows[2].GetString("root"))
 	require.Equal(t, rows[1].Id, rows[2].GetString("parent"))
 	require.Equal(t, 2, rows[2].GetInt("depth"))
+}
+
+// TestManual_HostTransaction: where the host runs requests in a transaction of its
+// own, what they start is part of it.
+func TestManual_HostTransaction(t *testing.T) {
+	t.Parallel()
+	a := &app{TestApp: newTestApp(t, plugin.Config{}, one(manualWorkflows)), t: t}
+	t.Cleanup(a.TestApp.Cleanup)
+	a.plugin = plugin.Get(a.TestApp)
+	a.OnServe().BindFunc(func(e *core.ServeEvent) error {
+		e.Router.BindFunc(func(e *core.RequestEvent) error {
+			outer := e.App
+			defer func() { e.App = outer }()
+			return outer.RunInTransaction(func(tx core.App) error {
+				e.App = tx
+				if err := e.Next(); err != nil || e.Request.URL.Query().Get("fail") == "" {
+					return err
+				}
+				return errors.New("the host changed its mind")
+			})
+		})
+		return e.Next()
+	})
+	a.serve()
+	for _, url := range []string{"/api/workflows/plain/trigger", "/api/workflows/answers/trigger", onFull + "see"} {
+		before := a.count("_workflowExecutions")
+		res := a.send("user", http.MethodPost, url, `{"name":"Ann"}`)
+		require.Equal(t, 202, res.StatusCode, res.body)
+		for _, id := range res.data(t)["executions"].(map[string]any) {
+			require.Equal(t, "completed", a.ends(id.(string)).GetString("status"))
+		}
+		fail := url + "?fail=1"
+		if strings.Contains(url, "?") {
+			fail = url + "&fail=1"
+		}
+		a.send("user", http.MethodPost, fail, `{"name":"Ann"}`)
+		a.drain()
+		require.Equal(t, before+1, a.count("_workflowExecutions"), "rolled back")
+	}
+}
+
+// TestManual_Options: what "on" of a manual workflow may say.
+func TestManual_Options(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ name, options, wrong string }{
+		{"the least", `on: { type: "manual" }`, ""},
+		{"context none", `on: { type: "manual", context: "none" }, mode: "sync"`, ""},
+		{"a record", `on: { type: "manual", context: "record", collection: "posts", expand: ["category"], condition: "title != ''" }`, ""},
+		{"records", `on: { type: "manual", context: "records", collection: "posts" }`, ""},
+		{"records of a view", `on: { type: "manual", context: "record", collection: "titles" }`, ""},
+		{"a context that does not exist", `on: { type: "manual", context: "one" }`, `option "on.context": expected "none", "record" or "records", got "one"`},
+		{"a context of another type", `on: { type: "manual", context: 1 }`, `option "on.context": expected a string, got 1`},
+		{"a record of no collection", `on: { type: "manual", context: "record" }`, `option "on.collection": is required`},
+		{"a collection without a record", `on: { type: "manual", collection: "posts" }`, `option "on.collection": needs a record: give context "record" or "records"`},
+		{"a condition without a record", `on: { type: "manual", condition: "id != ''" }`, `option "on.condition": needs a record`},
+		{"expand without a record", `on: { type: "manual", context: "none", expand: ["x"] }`, `option "on.expand": needs a record`},
+		{"an option of another trigger", `on: { type: "manual", actions: ["create"] }`, `option "on.actions": is unknown`},
+		{"mode transaction", `on: { type: "manual" }, mode: "transaction"`, `option "mode": trigger type "manual" can't have mode "transaction", only "async" or "sync"`},
+		{"an unknown collection", `on: { type: "manual", context: "record", collection: "nothing" }`, `option "on.collection": there is no collection "nothing"`},
+		{"an unknown relation", `on: { type: "manual", context: "record", collection: "posts", expand: ["title"] }`, `option "on.expand": collection "posts" has no relation "title"`},
+		{"a condition that is none", `on: { type: "manual", context: "record", collection: "posts", condition: "a = = b" }`, `option "on.condition": expected a PocketBase filter`},
+		{"a condition about an unknown field", `on: { type: "manual", context: "record", collection: "posts", condition: "nothing = 1" }`, `option "on.condition"`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			testApp := newTestApp(t, plugin.Config{}, one(`workflow("one", { `+c.options+` }, (ctx) => ctx.data);`))
+			t.Cleanup(testApp.Cleanup)
+			titles := core.NewViewCollection("titles")
+			titles.ViewQuery, titles.ViewRule = "SELECT id, title FROM posts", new(string)
+			require.NoError(t, testApp.Save(titles))
+			a := &app{TestApp: testApp, t: t, plugin: plugin.Get(testApp)}
+			a.serve()
+			row := workflowRow(a, "one")
+			if c.wrong == "" {
+				require.Equal(t, true, row["valid"], row["error"])
+			} else {
+				require.Equal(t, false, row["valid"])
+				require.Contains(t, row["error"], c.wrong)
+			}
+			if c.name != "records of a view" {
+				return
+			}
+			res := a.send("user", http.MethodPost, "/api/collections/titles/records/"+fullID+"/trigger?triggerWorkflows=one", nil)
+			require.Equal(t, "Full", output(t, a.row(res.started(t, "one"))).(map[string]any)["title"])
+			require.NoError(t, a.Delete(titles))
+			row = workflowRow(a, "one")
+			require.Equal(t, false, row["valid"], "a collection that is deleted later makes it invalid")
+			require.Contains(t, row["error"], `there is no collection "titles"`)
+		})
+	}
 }

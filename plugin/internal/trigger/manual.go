@@ -130,7 +130,8 @@ func (t *Trigger) manual(e *core.RequestEvent, m *manual) error {
 	}
 	s := &session{header: e.Response.Header(), plan: p, key: key}
 	p.session = s
-	start := func() error { return t.startManual(e, m, p) }
+	w := &writing{trigger: t, plan: p, tx: e.App}
+	start := func() error { return w.startManual(e, m) }
 	if key != nil {
 		err = key.once(e.Request.Context(), start)
 	} else {
@@ -149,7 +150,7 @@ func (t *Trigger) manual(e *core.RequestEvent, m *manual) error {
 		key.failed(e.Response.Header(), end.failed)
 		return end.failed
 	}
-	return answerManual(e, s, end)
+	return w.answerManual(e, end)
 }
 
 // manualPlan reads what a request names and checks rights and role before
@@ -179,8 +180,7 @@ func (m *manual) suits(starts workflow.Context) bool {
 }
 
 // startManual loads the records, and stores all executions in one transaction.
-func (t *Trigger) startManual(e *core.RequestEvent, m *manual, p *plan) error {
-	w := &writing{trigger: t, plan: p, tx: e.App}
+func (w *writing) startManual(e *core.RequestEvent, m *manual) error {
 	values, err := m.values(e)
 	if err != nil {
 		return err
@@ -193,7 +193,7 @@ func (t *Trigger) startManual(e *core.RequestEvent, m *manual, p *plan) error {
 	if err != nil {
 		return err
 	}
-	err = t.config.Executions.Atomic(context.WithoutCancel(e.Request.Context()), func(tx core.App) error {
+	store := func(tx core.App) error {
 		w.tx = tx
 		for _, f := range starts {
 			if f.execution == nil {
@@ -206,20 +206,30 @@ func (t *Trigger) startManual(e *core.RequestEvent, m *manual, p *plan) error {
 			return err
 		}
 		return w.store()
-	})
+	}
+	if tx := e.App.TxInfo(); tx != nil { // the host answers when it has committed
+		for _, f := range starts {
+			if f.execution != nil {
+				f.execution.Mode = workflow.ModeAsync
+			}
+		}
+		tx.OnComplete(w.completed)
+		return store(e.App)
+	}
+	err = w.trigger.config.Executions.Atomic(context.WithoutCancel(e.Request.Context()), store)
 	_ = w.completed(err)
 	return err
 }
 
 // answerManual tells what was started, and what came of it as far as that was
 // waited for.
-func answerManual(e *core.RequestEvent, s *session, end ending) error {
+func (w *writing) answerManual(e *core.RequestEvent, end ending) error {
 	awaited := map[string]bool{}
-	for _, l := range s.chain {
+	for _, l := range w.chain {
 		awaited[l.execution.ID] = true
 	}
 	status, executions, outputs, skipped := http.StatusOK, listed{}, listed{}, map[string]workflow.SkipReason{}
-	for _, r := range s.results {
+	for _, r := range w.results {
 		switch {
 		case r.skip != "":
 			skipped[r.ref.String()] = r.skip
@@ -247,7 +257,7 @@ func answerManual(e *core.RequestEvent, s *session, end ending) error {
 		return fmt.Errorf("encode the answer: %w", err)
 	}
 	e.Response.Header().Set("Content-Type", "application/json")
-	s.key.answered(e.Response.Header(), status, raw)
+	w.plan.session.key.answered(e.Response.Header(), status, raw)
 	return e.Blob(status, "application/json", raw)
 }
 
