@@ -131,10 +131,10 @@ func (x *executions) Record(ctx context.Context, e *workflow.Execution) error {
 	if e.ID == "" {
 		e.ID = store.NewID() // what follows names it
 	}
-	e.Sequel = x.plugin.sequel(e)
+	e.Sequel = x.plugin.sequel(e) //nolint:contextcheck // a version that is read is kept for all
 	err := x.store.Record(ctx, e)
 	if err == nil && e.Sequel != nil {
-		x.Start(e.Sequel)
+		x.Start(e.Sequel) //nolint:contextcheck // it outlives the request
 	}
 	return err
 }

@@ -15,7 +15,7 @@ func (t *Trigger) startedManually(app core.App, entry *workflow.Entry, target an
 	def := &entry.Version.Definition
 	switch def.On.StartsWith() {
 	case workflow.ContextRecord:
-		if _, ok := target.(*core.Record); !ok {
+		if record, ok := target.(*core.Record); !ok || record == nil {
 			return nil, fmt.Errorf("%w: workflow %q is for a record of %q, got none", ErrNotStarted, def.Key, def.On.Collection)
 		}
 	case workflow.ContextRecords:
@@ -42,6 +42,7 @@ func (t *Trigger) startedManually(app core.App, entry *workflow.Entry, target an
 		}
 		e.Cause.Collection, e.Input.Collection = records[0].Collection().Name, records[0].Collection().Name
 		return e, nil
+	default:
 	}
 	return t.started(app, entry, target, options)
 }

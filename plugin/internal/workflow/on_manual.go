@@ -31,6 +31,6 @@ func (t Trigger) StartsWith() Context {
 	case t.Manual == nil:
 		return ContextNone
 	default:
-		return t.Manual.Context
+		return t.Context
 	}
 }
