@@ -151,6 +151,21 @@ func TestManual_ViewRule(t *testing.T) {
 	require.Equal(t, 202, a.send("super", http.MethodPost, onPosts+bareID+"/trigger?triggerWorkflows=see", nil).StatusCode)
 }
 
+// TestManual_EmailVisibility: a form can't show an address that is hidden.
+func TestManual_EmailVisibility(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, plugin.Config{}, one(manualWorkflows))
+	users, err := a.FindCollectionByNameOrId("users")
+	require.NoError(t, err)
+	users.ViewRule = new(string)
+	require.NoError(t, a.Save(users))
+	other := record(t, a.TestApp, "users", map[string]any{"email": "hidden@example.com", "password": "1234567890", "name": "Bob"})
+	res := a.send("user", http.MethodPost, "/api/collections/users/records/"+other.Id+"/trigger?triggerWorkflows=aboutUser", `{"emailVisibility":true,"name":"Ann"}`)
+	data := output(t, a.row(res.started(t, "aboutUser"))).(map[string]any)["data"].(map[string]any)
+	require.Equal(t, "Ann", data["name"])
+	require.NotContains(t, data, "email")
+}
+
 func TestManual_Many(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, plugin.Config{}, one(manualWorkflows))

@@ -41,6 +41,7 @@ workflow("list", { on: { ...post, context: "records" } }, seen);
 workflow("aboutCategory", { on: { type: "manual", context: "record", collection: "categories" } }, seen);
 workflow("aboutTags", { on: { type: "manual", context: "record", collection: "tags" } }, seen);
 workflow("allTags", { on: { type: "manual", context: "records", collection: "tags" } }, seen);
+workflow("aboutUser", { on: { type: "manual", context: "record", collection: "users" } }, seen);
 workflow("aboutVault", { on: { type: "manual", context: "record", collection: "vaults" } }, seen);
 `
 
@@ -213,7 +214,7 @@ func TestManual_IdempotencyKey(t *testing.T) {
 		{"/api/posts:trigger/" + fullID + "?triggerWorkflows=see", "/api/posts:trigger/" + bareID + "?triggerWorkflows=see"},
 	} {
 		ask := func(url, body string) answer {
-			return a.send("user", http.MethodPost, url, body, "Idempotency-Key", "key of "+"x")
+			return a.send("user", http.MethodPost, url, body, "Idempotency-Key", "a key")
 		}
 		require.Equal(t, 400, ask(c.url, `{"name":"a"}`).StatusCode, "a key with a blank")
 		ask = func(url, body string) answer {

@@ -123,8 +123,8 @@ func (m *manual) find(app core.App, info *core.RequestInfo) ([]*core.Record, err
 
 // overlay sets the values of a form in a record that is never saved, and reports
 // whether there were any. What is no field of the collection is left out, and so
-// are hidden fields, ids, dates that PocketBase sets, and files, which have no
-// names yet.
+// are hidden fields, ids, dates that PocketBase sets, the switch that shows an
+// e-mail address, and files, which have no names yet.
 func overlay(record *core.Record, values map[string]any) (changed bool) {
 	for key, value := range values {
 		field := record.Collection().Fields.GetByName(strings.Trim(key, "+-"))
@@ -134,6 +134,9 @@ func overlay(record *core.Record, values map[string]any) (changed bool) {
 		switch field.Type() {
 		case core.FieldTypeFile, core.FieldTypeAutodate, core.FieldTypePassword:
 			continue
+		}
+		if record.Collection().IsAuth() && field.GetName() == core.FieldNameEmailVisibility {
+			continue // it would show an address that the caller may not see
 		}
 		record.SetIfFieldExists(key, value)
 		changed = true
