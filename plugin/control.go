@@ -50,8 +50,9 @@ func (o TriggerOptions) options() trigger.StartOptions {
 }
 
 // Trigger starts the workflow key for a record or, with anything else, for
-// that value as JSON, and returns the id of the execution. With app a
-// transaction's app, it starts when the transaction commits and never when it
+// that value as JSON, and returns the id of the execution. A manual workflow with
+// context "record" takes a *core.Record only, one with "records" a
+// []*core.Record of at most 100. With app a transaction's app, it starts when the transaction commits and never when it
 // rolls back. Errors: an unknown, disabled or invalid key, a record of another
 // collection than the workflow's, recursion, or what the database said.
 func (p *Plugin) Trigger(app core.App, key string, target any, options TriggerOptions) (string, error) {

@@ -73,7 +73,9 @@ func (d *definitions) publish(ctx context.Context, entries []*workflow.Entry) er
 		if !e.Usable() {
 			continue
 		}
-		e.Problem = script.Check(d.app, e.Version.Definition)
+		if e.Problem = script.Check(d.app, e.Version.Definition); e.Problem == nil {
+			e.Problem = checkOnFailure(e.Version.Definition, entries)
+		}
 		if err := d.store.SetProblem(ctx, e.Version.Workflow, e.Problem); err != nil {
 			return fmt.Errorf("mark workflow %q: %w", e.Version.Workflow, err)
 		}

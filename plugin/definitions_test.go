@@ -358,7 +358,9 @@ func TestReload_BrokenFile(t *testing.T) {
 		{"a time that is none", head + "    timeout: \"soon\",\n" + tail, `hello.js:3: option "timeout": expected a duration`},
 		{"a mode that does not exist", head + "    mode: \"later\",\n" + tail, `hello.js:3: option "mode": expected "async", "sync" or "transaction", got "later"`},
 		{"a rule that is none", head + "    rule: \"id = = 1\",\n" + tail, `hello.js:3: option "rule": expected a PocketBase filter`},
-		{"not available yet", head + "    onFailure: \"other\",\n" + tail, `hello.js:3: option "onFailure": is not available in this version`},
+		{"itself as onFailure", head + "    onFailure: \"hello\",\n" + tail, `hello.js:3: option "onFailure": expected the key of another workflow, got its own`},
+		{"an onFailure that is no key", head + "    onFailure: \"a b\",\n" + tail, `hello.js:3: option "onFailure": expected the key of another workflow, got "a b"`},
+		{"an onFailure of another type", head + "    onFailure: true,\n" + tail, `hello.js:3: option "onFailure": expected a string, got true`},
 		{"no handler", head + "});\n", `hello.js:1: the third argument of workflow("hello", options, handler) must be a function, got undefined`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

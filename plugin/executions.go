@@ -135,7 +135,15 @@ func (x *executions) RunInTx(ctx context.Context, txApp core.App, e *workflow.Ex
 }
 
 func (x *executions) Record(ctx context.Context, e *workflow.Execution) error {
-	return x.store.Record(ctx, e)
+	if e.ID == "" {
+		e.ID = store.NewID() // what follows names it
+	}
+	e.Sequel = x.plugin.sequel(e) //nolint:contextcheck // a version that is read is kept for all
+	err := x.store.Record(ctx, e)
+	if err == nil && e.Sequel != nil {
+		x.Start(e.Sequel) //nolint:contextcheck // it outlives the request
+	}
+	return err
 }
 
 func (x *executions) Cancel(ctx context.Context, e *workflow.Execution, reason string) error {

@@ -76,7 +76,24 @@ func (b *jsBinding) trigger(call goja.FunctionCall) goja.Value {
 	return b.vm.ToValue(id)
 }
 
-// target is a record as it is, anything else as JSON.
+// recordsOf is a JavaScript array of nothing but records, or nil.
+func recordsOf(v any) []*core.Record {
+	list, _ := v.([]any)
+	var records []*core.Record
+	for _, one := range list {
+		switch r := one.(type) {
+		case *core.Record:
+			records = append(records, r)
+		case core.RecordProxy:
+			records = append(records, r.ProxyRecord())
+		default:
+			return nil
+		}
+	}
+	return records
+}
+
+// target is a record or a list of records as it is, anything else as JSON.
 func (b *jsBinding) target(v goja.Value) (any, error) {
 	if goja.IsUndefined(v) || goja.IsNull(v) {
 		return json.RawMessage("null"), nil
@@ -86,7 +103,12 @@ func (b *jsBinding) target(v goja.Value) (any, error) {
 		return t, nil
 	case core.RecordProxy:
 		return t.ProxyRecord(), nil
+	case []*core.Record:
+		return t, nil
 	default:
+		if records := recordsOf(t); records != nil {
+			return records, nil
+		}
 		raw, err := script.Marshal(v)
 		if err != nil {
 			return nil, fmt.Errorf("$workflows.trigger: the data can't be stored as JSON: %w", err)

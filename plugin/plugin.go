@@ -117,6 +117,7 @@ func (p *Plugin) build() error {
 		Buffer:          p.config.Buffer,
 		ShutdownTimeout: p.config.ShutdownTimeout,
 		Policy:          p.policy,
+		Sequel:          p.sequel,
 		Paused:          func(key string) bool { return p.definitions.current().Paused(key) },
 		Priority:        func(key string) int { return p.definitions.current().Priority(key) },
 		Limited:         func() []string { return p.definitions.current().Limited() },

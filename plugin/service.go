@@ -66,6 +66,9 @@ func (s service) Rerun(ctx context.Context, id string, from workflow.RerunFrom) 
 	return again.ID, nil
 }
 
+// Trigger starts a workflow by hand, for whom its rule allows that.
+func (s service) Trigger(e *core.RequestEvent) error { return s.plugin.trigger.OnTrigger(e) }
+
 func (s service) Send(ctx context.Context, v *workflow.Event) error {
 	return s.plugin.send(ctx, s.plugin.app, v)
 }

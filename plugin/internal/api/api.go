@@ -27,6 +27,8 @@ type Service interface {
 	// SetPaused stops or resumes the queue of a workflow; sql.ErrNoRows for an
 	// unknown key.
 	SetPaused(ctx context.Context, key string, paused bool) error
+	// Trigger answers a request to start the workflow {key} by hand.
+	Trigger(e *core.RequestEvent) error
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -62,7 +64,7 @@ func (a *API) Bind(e *core.ServeEvent) {
 
 // onWorkflow does what the last part of the path says with one workflow.
 func (a *API) onWorkflow(e *core.RequestEvent) error {
-	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume}
+	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume, "trigger": a.service.Trigger}
 	do, ok := verbs[e.Request.PathValue("verb")]
 	if !ok {
 		return e.NotFoundError("", nil)

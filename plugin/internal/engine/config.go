@@ -112,6 +112,9 @@ type Config struct {
 	// OnFinish is called after the end of an execution is stored. Defaults to
 	// nothing.
 	OnFinish func(e *workflow.Execution)
+	// Sequel makes the execution that is to be stored together with the end of x
+	// and started then, or nil. Defaults to none.
+	Sequel func(x *workflow.Execution) *workflow.Execution
 	// ShutdownTimeout is how long Stop lets running executions go on before it
 	// interrupts them. Defaults to 10 seconds.
 	ShutdownTimeout time.Duration
@@ -138,6 +141,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.OnFinish == nil {
 		c.OnFinish = func(*workflow.Execution) {}
+	}
+	if c.Sequel == nil {
+		c.Sequel = func(*workflow.Execution) *workflow.Execution { return nil }
 	}
 	if c.ShutdownTimeout <= 0 {
 		c.ShutdownTimeout = 10 * time.Second

@@ -433,12 +433,18 @@ func (e *Engine) store(ctx context.Context, x *workflow.Execution, outcome workf
 	if x.FinishedAt.IsZero() {
 		x.FinishedAt = e.config.Now()
 	}
+	if x.Sequel == nil { // else this is not the first try
+		x.Sequel = e.config.Sequel(x)
+	}
 	ended, err := e.config.Store.Finish(ctx, x)
 	if err != nil {
 		return fmt.Errorf("store the end of execution %s: %w", x.ID, err)
 	}
 	e.Wake(ended.Woken...)
 	e.interrupt(ended.Canceled)
+	if x.Sequel != nil {
+		e.Submit(x.Sequel)
+	}
 	return nil
 }
 

@@ -214,6 +214,9 @@ func (s *fakeStore) Finish(_ context.Context, x *workflow.Execution) (ended work
 		if x.Invoked {
 			ended.Canceled = s.end(s.children(x.ID), "parent_ended")
 		}
+		if x.Sequel != nil {
+			s.rows[x.Sequel.ID] = *x.Sequel
+		}
 		return nil
 	})
 	return ended, err

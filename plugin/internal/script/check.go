@@ -22,7 +22,7 @@ func Check(app core.App, def workflow.Definition) *workflow.Problem {
 		if c, err = app.FindCachedCollectionByNameOrId(def.On.Collection); err != nil {
 			return wrong("on.collection", "there is no collection %q", def.On.Collection)
 		}
-		if c.IsView() {
+		if c.IsView() && def.On.Type != workflow.TriggerManual {
 			return wrong("on.collection", "%q is a view: nothing is written to it", c.Name)
 		}
 	}

@@ -27,6 +27,7 @@ type triggerKind struct {
 var triggerKinds = map[workflow.TriggerType]triggerKind{
 	workflow.TriggerAction: onAction,
 	workflow.TriggerBefore: onBefore,
+	workflow.TriggerManual: onManual,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {

@@ -27,9 +27,6 @@ var (
 		"title", "description", "tags", "on", "mode", "enabled", "rule", "timeout", "retries", "concurrency",
 		"dedup", "onFailure", "retention", "allowReentry", "priority",
 	}
-	// unavailable options have their place in the design; accepting one without
-	// doing what it says would be worse than refusing it.
-	unavailableOptions = []string{"onFailure"}
 )
 
 // readOptions checks every option and fills in def.
@@ -37,11 +34,6 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 	o, err := object(vm, "", v, knownOptions)
 	if err != nil {
 		return err
-	}
-	for _, name := range unavailableOptions {
-		if _, ok := o[name]; ok {
-			return wrong(name, "is not available in this version")
-		}
 	}
 	rule := workflow.DefaultRule
 	def.Mode, def.Enabled, def.Rule = workflow.ModeAsync, true, &rule
@@ -66,6 +58,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return readDedup(vm, o, def) },
 		func() *optionError { return readPriority(o, def) },
 		func() *optionError { return readRetention(vm, o["retention"], def) },
+		func() *optionError { return readOnFailure(o, def) },
 	} {
 		if err := read(); err != nil {
 			return err

@@ -92,7 +92,7 @@ func insertExecutions(b *batch, execs []*workflow.Execution) error {
 }
 
 // Record stores an execution that has ended already, in a transaction of its
-// own: e.g. one whose transaction was rolled back. It sets what Insert sets,
+// own: e.g. one whose transaction was rolled back, with its Sequel. It sets what Insert sets,
 // and FinishedAt (now). Errors: a status that is not final.
 func (s *Store) Record(ctx context.Context, e *workflow.Execution) error {
 	if !e.Status.Final() {
@@ -111,15 +111,28 @@ func (s *Store) Record(ctx context.Context, e *workflow.Execution) error {
 	}
 	if err == nil {
 		err = s.write(ctx, func(b *batch) error {
-			_, err := b.exec(insertEnded, args...)
-			return err
+			if _, err := b.exec(insertEnded, args...); err != nil {
+				return err
+			}
+			return insertSequel(b, e)
 		})
 	}
 	if err != nil {
 		return fmt.Errorf("record execution of workflow %q: %w", e.Workflow, err)
 	}
 	s.Notify("create", e.ID)
+	if e.Sequel != nil {
+		s.Notify("create", e.Sequel.ID)
+	}
 	return nil
+}
+
+// insertSequel stores what an execution that has ended is followed by.
+func insertSequel(b *batch, e *workflow.Execution) error {
+	if e.Sequel == nil {
+		return nil
+	}
+	return insertExecutions(b, []*workflow.Execution{e.Sequel})
 }
 
 func fillNew(e *workflow.Execution) {

@@ -86,8 +86,8 @@ func (m marks) ids() []string {
 
 // Finish stores how an execution ended: status, reason, output, failure,
 // messages, logs, attempt and times (FinishedAt is now when empty). In the same
-// commit it queues a parent that waits for it, and cancels steps that have not
-// ended and children that it waited for. Errors: a status that is not final; workflow.ErrGone when the row
+// commit it queues a parent that waits for it, cancels steps that have not
+// ended and children that it waited for, and stores its Sequel. Errors: a status that is not final; workflow.ErrGone when the row
 // was deleted or has a final status already, which then stays.
 func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.Ended, error) {
 	args, err := finishArgs(e)
@@ -107,6 +107,9 @@ func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.End
 	}
 	s.Notify("update", e.ID)
 	s.Notify("update", ended.Canceled.IDs...)
+	if e.Sequel != nil {
+		s.Notify("create", e.Sequel.ID)
+	}
 	return ended, nil
 }
 
@@ -125,9 +128,11 @@ func finishExecution(b *batch, e *workflow.Execution, args []any) (ended workflo
 		}
 	}
 	if e.Invoked {
-		ended.Canceled, err = cancelChildren(b, e.ID)
+		if ended.Canceled, err = cancelChildren(b, e.ID); err != nil {
+			return ended, rows, err
+		}
 	}
-	return ended, rows, err
+	return ended, rows, insertSequel(b, e)
 }
 
 func finishArgs(e *workflow.Execution) ([]any, error) {

@@ -120,7 +120,9 @@ func (k *keyed) remember(w *writing) error {
 		k.results = append(k.results, w.results...)
 		return nil
 	}
-	k.request.Action, k.request.Collection, k.request.Record = w.plan.action, w.record.Collection().Id, w.record.Id
+	if w.record != nil {
+		k.request.Action, k.request.Collection, k.request.Record = w.plan.action, w.record.Collection().Id, w.record.Id
+	}
 	return k.insert(w.tx, append(slices.Clone(w.plan.session.before), w.results...))
 }
 

@@ -36,15 +36,8 @@ func (c *candidate) before() bool {
 }
 
 func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
-	switch {
-	case c.ref.Repeated:
-		return workflow.SkipDuplicate
-	case c.entry == nil || c.entry.Missing:
-		return workflow.SkipUnknown
-	case !c.entry.Usable():
-		return workflow.SkipInvalid
-	case !c.entry.Enabled:
-		return workflow.SkipDisabled
+	if reason := notUsable(c); reason != "" {
+		return reason
 	}
 	on := c.definition().On
 	switch {
@@ -54,6 +47,22 @@ func skipReason(c *candidate, action workflow.Action) workflow.SkipReason {
 		return workflow.SkipNotLocal
 	case !on.Listens(action):
 		return workflow.SkipActionMismatch
+	default:
+		return ""
+	}
+}
+
+// notUsable is why an entry can't start anything, whatever is asked of it.
+func notUsable(c *candidate) workflow.SkipReason {
+	switch {
+	case c.ref.Repeated:
+		return workflow.SkipDuplicate
+	case c.entry == nil || c.entry.Missing:
+		return workflow.SkipUnknown
+	case !c.entry.Usable():
+		return workflow.SkipInvalid
+	case !c.entry.Enabled:
+		return workflow.SkipDisabled
 	default:
 		return ""
 	}

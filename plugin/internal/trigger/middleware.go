@@ -32,6 +32,9 @@ func (t *Trigger) bindMiddlewares(e *core.ServeEvent) {
 			if e.Request.Method == http.MethodGet {
 				return e.Next()
 			}
+			if isNocoBaseRecord(e.Request) {
+				return t.nocoBase(e)
+			}
 			if action, ok := routes[e.Request.Pattern]; ok {
 				return t.handle(e, action, e.Next)
 			}

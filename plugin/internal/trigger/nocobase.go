@@ -32,6 +32,12 @@ func (t *Trigger) nocoBase(e *core.RequestEvent) error {
 
 func (t *Trigger) nocoBaseWrite(e *core.RequestEvent) error {
 	name, verb, _ := strings.Cut(e.Request.PathValue("nocobase"), ":")
+	if m := nocoBaseRecordPath.FindStringSubmatch(e.Request.URL.Path); m != nil {
+		name, verb = m[1], "trigger"
+	}
+	if verb == "trigger" {
+		return t.nocoBaseTrigger(e, name)
+	}
 	collection, err := e.App.FindCachedCollectionByNameOrId(name)
 	if err != nil || verb != "create" && verb != "update" {
 		return router.NewNotFoundError("", err)
@@ -51,11 +57,18 @@ func (t *Trigger) nocoBaseWrite(e *core.RequestEvent) error {
 	}
 	e.Request.SetPathValue("collection", collection.Name)
 
+	return nocoBaseAnswer(e, func() error {
+		return t.handle(e, action, func() error { return recordHandler(e, r) })
+	})
+}
+
+// nocoBaseAnswer wraps the answer of do.
+func nocoBaseAnswer(e *core.RequestEvent, do func() error) error {
 	direct, held := e.Response, httptest.NewRecorder()
 	e.Response = &router.ResponseWriter{ResponseWriter: held}
-	err = func() error {
+	err := func() error {
 		defer func() { e.Response = direct }()
-		return t.handle(e, action, func() error { return recordHandler(e, r) })
+		return do()
 	}()
 	for name, values := range held.Header() {
 		if name != "Content-Type" && name != "Content-Length" {

@@ -123,6 +123,12 @@ func (t *Trigger) newPlan(app core.App, e *core.RequestEvent, collection *core.C
 	if len(candidates) == 0 {
 		return nil, nil
 	}
+	return t.planFor(app, e, collection, action, candidates)
+}
+
+// planFor is newPlan for candidates. Collection is nil where no record is
+// involved.
+func (t *Trigger) planFor(app core.App, e *core.RequestEvent, collection *core.Collection, action workflow.Action, candidates []*candidate) (*plan, error) {
 	p := &plan{index: single, action: action, candidates: candidates, request: e.Request.Method + " " + e.Request.URL.Path}
 	var err error
 	if p.info, err = e.RequestInfo(); err != nil {
@@ -138,7 +144,9 @@ func (t *Trigger) newPlan(app core.App, e *core.RequestEvent, collection *core.C
 		if err := mayTrigger(app, c.definition(), p.info); err != nil {
 			return nil, err
 		}
-		c.skip = checkPath(app, collection, c.ref.Path, c.definition().On.Collection)
+		if collection != nil {
+			c.skip = checkPath(app, collection, c.ref.Path, c.definition().On.Collection)
+		}
 	}
 	if err := t.strict(candidates); err != nil {
 		return nil, err

@@ -41,7 +41,7 @@ func satisfies(app core.App, def *workflow.Definition, info *core.RequestInfo) (
 	case *def.Rule == workflow.DefaultRule:
 		return info.Auth != nil, nil
 	}
-	collection, err := app.FindCachedCollectionByNameOrId(def.On.Collection)
+	collection, err := ruleCollection(app, def)
 	if err != nil {
 		return false, err
 	}
@@ -63,6 +63,15 @@ func satisfies(app core.App, def *workflow.Definition, info *core.RequestInfo) (
 		return false, err
 	}
 	return exists(query)
+}
+
+// ruleCollection is the collection that a rule is read for. Without one what it
+// can be about is @request and @collection.
+func ruleCollection(app core.App, def *workflow.Definition) (*core.Collection, error) {
+	if def.On.Collection == "" {
+		return core.NewBaseCollection("none"), nil
+	}
+	return app.FindCachedCollectionByNameOrId(def.On.Collection)
 }
 
 // matches reports whether the stored row of a record satisfies a filter, for

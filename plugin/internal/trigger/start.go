@@ -35,7 +35,7 @@ func (t *Trigger) Start(app core.App, key string, target any, options StartOptio
 	if err != nil {
 		return "", err
 	}
-	e, err := t.started(app, entry, target, options)
+	e, err := t.startedManually(app, entry, target, options)
 	if err != nil {
 		return "", err
 	}

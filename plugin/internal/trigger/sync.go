@@ -2,6 +2,8 @@ package trigger
 
 import (
 	"context"
+	"encoding/json"
+	"maps"
 	"sync"
 	"time"
 
@@ -14,6 +16,8 @@ const chainEnded = "chain_ended"
 // ending is how the sync workflows of a request went, as far as it waited.
 type ending struct {
 	messages []string
+	// outputs are what completed executions returned, by id.
+	outputs map[string]json.RawMessage
 	// failed is the error answer, or nil.
 	failed error
 	// late is true when the wait was over before the chain was.
@@ -30,7 +34,7 @@ func (t *Trigger) wait(s *session) ending {
 	if len(chain) == 0 {
 		return ending{}
 	}
-	r := &chainRun{trigger: t, done: make(chan struct{})}
+	r := &chainRun{trigger: t, done: make(chan struct{}), outputs: map[string]json.RawMessage{}}
 	go r.run(chain)
 	timer := time.NewTimer(t.config.SyncTimeout)
 	defer timer.Stop()
@@ -42,7 +46,7 @@ func (t *Trigger) wait(s *session) ending {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	end := ending{messages: append([]string{}, r.messages...), failed: r.failed, late: late || r.stopped}
+	end := ending{messages: append([]string{}, r.messages...), outputs: maps.Clone(r.outputs), failed: r.failed, late: late || r.stopped}
 	return end
 }
 
@@ -73,6 +77,7 @@ type chainRun struct {
 
 	mu       sync.Mutex
 	messages []string
+	outputs  map[string]json.RawMessage
 	failed   error
 	// stopped is true when the engine stopped in between.
 	stopped bool
@@ -106,6 +111,7 @@ func (r *chainRun) note(l link, out workflow.Outcome) bool {
 	defer r.mu.Unlock()
 	r.messages = append(r.messages, out.Messages...)
 	if out.Status == workflow.StatusCompleted {
+		r.outputs[l.execution.ID] = out.Output
 		return false
 	}
 	r.failed = workflowError(l.key, out)

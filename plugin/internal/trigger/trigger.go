@@ -78,4 +78,5 @@ func Register(app core.App, config Config) *Trigger {
 func (t *Trigger) Bind(e *core.ServeEvent) {
 	t.bindMiddlewares(e)
 	t.bindNocoBase(e)
+	t.bindManual(e)
 }

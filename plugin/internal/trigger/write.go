@@ -61,6 +61,8 @@ type writing struct {
 	// original is the record before an update, record the one that is written.
 	original *core.Record
 	record   *core.Record
+	// unsaved is a record with values that are not stored.
+	unsaved *core.Record
 
 	results []result
 	found   []found
@@ -147,6 +149,11 @@ func (w *writing) resolve(record *core.Record) error {
 			}
 		}
 	}
+	return w.strict()
+}
+
+// strict is the 400 of Config.Strict for the first skipped entry.
+func (w *writing) strict() error {
 	if w.trigger.config.Strict {
 		for _, r := range w.results {
 			if r.skip != "" {
@@ -207,7 +214,7 @@ func (w *writing) targets(c *candidate, record *core.Record) ([]*core.Record, wo
 	kept := targets[:0:0]
 	reason := workflow.SkipConditionFalse
 	for _, target := range targets {
-		ok, err := matches(w.tx, target, w.plan.info, on.Condition)
+		ok, err := w.matches(target, on.Condition)
 		if err != nil {
 			return nil, "", err
 		}

@@ -60,6 +60,9 @@ type Definition struct {
 	// Retention limits the finished executions that are kept. Nil says nothing:
 	// the plugin's own limits hold.
 	Retention *Retention `json:"retention,omitempty"`
+	// OnFailure is the workflow that is started for every execution that fails, or
+	// "".
+	OnFailure string `json:"onFailure,omitempty"`
 
 	// File and Line are where the workflow(...) call stands.
 	File string `json:"file"`

@@ -96,6 +96,8 @@ type Execution struct {
 	// Open is set when the journal has steps that have not ended: a wait that is
 	// given up, a branch that has lost.
 	Open bool
+	// Sequel is stored in the same commit as the end of this execution, or nil.
+	Sequel *Execution
 }
 
 // Link returns the execution's own link, to be appended to its chain by

@@ -6,7 +6,7 @@ type TriggerType string
 const (
 	// TriggerAction starts after a REST create, update or delete.
 	TriggerAction TriggerType = "action"
-	// TriggerManual marks executions started by $workflows.trigger or Go code.
+	// TriggerManual starts on request: a REST call, $workflows.trigger or Go code.
 	TriggerManual TriggerType = "manual"
 	// TriggerInvoke marks executions started by a step of another one.
 	TriggerInvoke TriggerType = "invoke"
@@ -43,6 +43,8 @@ type Trigger struct {
 	Fields []string `json:"fields,omitempty"`
 	// Expand lists relation paths loaded into ctx.data.expand.
 	Expand []string `json:"expand,omitempty"`
+
+	*Manual
 }
 
 // Listens reports whether the trigger's actions include action.
