@@ -74,4 +74,5 @@ func Register(app core.App, config Config) *Trigger {
 func (t *Trigger) Bind(e *core.ServeEvent) {
 	t.bindMiddlewares(e)
 	t.bindNocoBase(e)
+	t.bindWebhooks(e)
 }

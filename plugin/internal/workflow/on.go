@@ -43,6 +43,7 @@ type Trigger struct {
 	Fields []string `json:"fields,omitempty"`
 	// Expand lists relation paths loaded into ctx.data.expand.
 	Expand []string `json:"expand,omitempty"`
+	*Webhook
 }
 
 // Listens reports whether the trigger's actions include action.
