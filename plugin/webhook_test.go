@@ -48,10 +48,12 @@ func signed(secret, payload string) []byte {
 	return mac.Sum(nil)
 }
 
+func hexSigned(secret, payload string) string { return hex.EncodeToString(signed(secret, payload)) }
+
 func stripeHeader(at time.Time, body string, secrets ...string) string {
 	header := "t=" + strconv.FormatInt(at.Unix(), 10)
 	for _, s := range secrets {
-		header += ",v1=" + hex.EncodeToString(signed(s, strconv.FormatInt(at.Unix(), 10)+"."+body))
+		header += ",v1=" + hexSigned(s, strconv.FormatInt(at.Unix(), 10)+"."+body)
 	}
 	return header + ",v0=00"
 }
@@ -176,7 +178,6 @@ hook("gitlab", { type: "bearer", header: "X-Gitlab-Token", secretEnv: "WEBHOOK_S
 	)
 	now := time.Now()
 	stamp := strconv.FormatInt(now.Unix(), 10)
-	hexOf := func(secret, payload string) string { return hex.EncodeToString(signed(secret, payload)) }
 	basic := func(user, password string) string {
 		return "Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))
 	}
@@ -190,9 +191,9 @@ hook("gitlab", { type: "bearer", header: "X-Gitlab-Token", secretEnv: "WEBHOOK_S
 		{"GitHub's own example", "github", []string{"X-Hub-Signature-256", "sha256=" + known}, ok, ""},
 		{"upper case digits", "github", []string{"X-Hub-Signature-256", "sha256=" + strings.ToUpper(known)}, ok, ""},
 		{"no signature", "github", nil, bad, "signature is missing or wrong"},
-		{"of another secret", "github", []string{"X-Hub-Signature-256", "sha256=" + hexOf("other", hello)}, bad, "signature is missing or wrong"},
-		{"of another body", "github", []string{"X-Hub-Signature-256", "sha256=" + hexOf(gitHubSecret, "Hello")}, bad, "signature is missing or wrong"},
-		{"with no secret at all", "github", []string{"X-Hub-Signature-256", "sha256=" + hexOf("", hello)}, bad, "signature is missing or wrong"},
+		{"of another secret", "github", []string{"X-Hub-Signature-256", "sha256=" + hexSigned("other", hello)}, bad, "signature is missing or wrong"},
+		{"of another body", "github", []string{"X-Hub-Signature-256", "sha256=" + hexSigned(gitHubSecret, "Hello")}, bad, "signature is missing or wrong"},
+		{"with no secret at all", "github", []string{"X-Hub-Signature-256", "sha256=" + hexSigned("", hello)}, bad, "signature is missing or wrong"},
 		{"without the prefix", "github", []string{"X-Hub-Signature-256", known}, bad, "signature is missing or wrong"},
 		{"only the prefix", "github", []string{"X-Hub-Signature-256", "sha256="}, bad, "signature is missing or wrong"},
 		{"cut short", "github", []string{"X-Hub-Signature-256", "sha256=" + known[:62]}, bad, "signature is missing or wrong"},
@@ -204,9 +205,9 @@ hook("gitlab", { type: "bearer", header: "X-Gitlab-Token", secretEnv: "WEBHOOK_S
 		{"Stripe, several", "stripe", []string{"Stripe-Signature", stripeHeader(now, hello, "other", stripeSecret)}, ok, ""},
 		{"Stripe, wrong", "stripe", []string{"Stripe-Signature", stripeHeader(now, hello, "other")}, bad, "signature is missing or wrong"},
 		{"Stripe, no v1", "stripe", []string{"Stripe-Signature", stripeHeader(now, hello)}, bad, "signature is missing or wrong"},
-		{"Stripe, no time", "stripe", []string{"Stripe-Signature", "v1=" + hexOf(stripeSecret, "."+hello)}, bad, "signature is missing or wrong"},
+		{"Stripe, no time", "stripe", []string{"Stripe-Signature", "v1=" + hexSigned(stripeSecret, "."+hello)}, bad, "signature is missing or wrong"},
 		{"Stripe, nonsense", "stripe", []string{"Stripe-Signature", "nonsense"}, bad, "signature is missing or wrong"},
-		{"Stripe, another time", "stripe", []string{"Stripe-Signature", "t=" + stamp + ",v1=" + hexOf(stripeSecret, "1."+hello)}, bad, "signature is missing or wrong"},
+		{"Stripe, another time", "stripe", []string{"Stripe-Signature", "t=" + stamp + ",v1=" + hexSigned(stripeSecret, "1."+hello)}, bad, "signature is missing or wrong"},
 		{"Stripe, 4 minutes old", "stripe", []string{"Stripe-Signature", stripeHeader(now.Add(-4*time.Minute), hello, stripeSecret)}, ok, ""},
 		{"Stripe, too old", "stripe", []string{"Stripe-Signature", stripeHeader(now.Add(-6*time.Minute), hello, stripeSecret)}, bad, "signature is too old: its time is 6m"},
 		{"Stripe, in the future", "stripe", []string{"Stripe-Signature", stripeHeader(now.Add(6*time.Minute), hello, stripeSecret)}, bad, "too far in the future"},
@@ -217,18 +218,18 @@ hook("gitlab", { type: "bearer", header: "X-Gitlab-Token", secretEnv: "WEBHOOK_S
 		{"SHA-512 in base64", "sha512", []string{"X-Sig", known512}, ok, ""},
 		{"SHA-256 for SHA-512", "sha512", []string{"X-Sig", base64.StdEncoding.EncodeToString(signed(gitHubSecret, hello))}, bad, "signature is missing or wrong"},
 		{"the first secret", "rotated", []string{"X-Sig", known}, ok, ""},
-		{"the second secret", "rotated", []string{"X-Sig", hexOf(oldSecret, hello)}, ok, ""},
-		{"neither", "rotated", []string{"X-Sig", hexOf(stripeSecret, hello)}, bad, "signature is missing or wrong"},
+		{"the second secret", "rotated", []string{"X-Sig", hexSigned(oldSecret, hello)}, ok, ""},
+		{"neither", "rotated", []string{"X-Sig", hexSigned(stripeSecret, hello)}, bad, "signature is missing or wrong"},
 
-		{"timed", "timed", []string{"X-Sig", hexOf(gitHubSecret, stamp+"."+hello), "X-Time", stamp}, ok, ""},
-		{"timed, milliseconds", "timed", []string{"X-Sig", hexOf(gitHubSecret, stamp+"000."+hello), "X-Time", stamp + "000"}, ok, ""},
-		{"timed, RFC 3339", "timed", []string{"X-Sig", hexOf(gitHubSecret, now.Format(time.RFC3339)+"."+hello), "X-Time", now.Format(time.RFC3339)}, ok, ""},
-		{"timed, no time", "timed", []string{"X-Sig", hexOf(gitHubSecret, "."+hello)}, bad, "time of the signature is missing"},
-		{"timed, no number", "timed", []string{"X-Sig", hexOf(gitHubSecret, "x."+hello), "X-Time", "x"}, bad, "time of the signature is missing"},
-		{"timed, another time", "timed", []string{"X-Sig", hexOf(gitHubSecret, "1."+hello), "X-Time", stamp}, bad, "signature is missing or wrong"},
-		{"timed, too old", "timed", []string{"X-Sig", hexOf(gitHubSecret, "1600000000."+hello), "X-Time", "1600000000"}, bad, "too old"},
+		{"timed", "timed", []string{"X-Sig", hexSigned(gitHubSecret, stamp+"."+hello), "X-Time", stamp}, ok, ""},
+		{"timed, milliseconds", "timed", []string{"X-Sig", hexSigned(gitHubSecret, stamp+"000."+hello), "X-Time", stamp + "000"}, ok, ""},
+		{"timed, RFC 3339", "timed", []string{"X-Sig", hexSigned(gitHubSecret, now.Format(time.RFC3339)+"."+hello), "X-Time", now.Format(time.RFC3339)}, ok, ""},
+		{"timed, no time", "timed", []string{"X-Sig", hexSigned(gitHubSecret, "."+hello)}, bad, "time of the signature is missing"},
+		{"timed, no number", "timed", []string{"X-Sig", hexSigned(gitHubSecret, "x."+hello), "X-Time", "x"}, bad, "time of the signature is missing"},
+		{"timed, another time", "timed", []string{"X-Sig", hexSigned(gitHubSecret, "1."+hello), "X-Time", stamp}, bad, "signature is missing or wrong"},
+		{"timed, too old", "timed", []string{"X-Sig", hexSigned(gitHubSecret, "1600000000."+hello), "X-Time", "1600000000"}, bad, "too old"},
 		{"timed, no year has it", "timed", []string{"X-Sig", known, "X-Time", "9223372036854775807"}, bad, "time of the signature is missing"},
-		{"Slack", "slack", []string{"X-Slack-Signature", "v0=" + hexOf(gitHubSecret, "v0:"+stamp+":"+hello), "X-Slack-Request-Timestamp", stamp}, ok, ""},
+		{"Slack", "slack", []string{"X-Slack-Signature", "v0=" + hexSigned(gitHubSecret, "v0:"+stamp+":"+hello), "X-Slack-Request-Timestamp", stamp}, ok, ""},
 		{"the delivery is signed", "standard", []string{"Webhook-Signature", "v1," + base64.StdEncoding.EncodeToString(signed(gitHubSecret, "msg_1."+stamp+"."+hello)), "Webhook-Timestamp", stamp, "Idempotency-Key", "msg_1"}, ok, ""},
 		{"another delivery is signed", "standard", []string{"Webhook-Signature", "v1," + base64.StdEncoding.EncodeToString(signed(gitHubSecret, "msg_1."+stamp+"."+hello)), "Webhook-Timestamp", stamp, "Idempotency-Key", "msg_2"}, bad, "signature is missing or wrong"},
 
@@ -287,7 +288,7 @@ hook("gitlab", { type: "bearer", header: "X-Gitlab-Token", secretEnv: "WEBHOOK_S
 	})
 	t.Run("a variable that is gone lets nobody in", func(t *testing.T) {
 		t.Setenv("WEBHOOK_GITHUB", "")
-		res := a.send("", "POST", hookURL("github"), hello, "X-Hub-Signature-256", "sha256="+hexOf("", hello))
+		res := a.send("", "POST", hookURL("github"), hello, "X-Hub-Signature-256", "sha256="+hexSigned("", hello))
 		require.Equal(t, bad, res.StatusCode, res.body)
 	})
 }

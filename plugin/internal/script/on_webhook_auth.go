@@ -124,7 +124,7 @@ func readSecretEnv(o map[string]goja.Value, auth *workflow.Auth) *optionError {
 	if name, ok := v.Export().(string); ok {
 		auth.SecretEnv = []string{name}
 	} else if err := list(o, path, &auth.SecretEnv); err != nil {
-		return wrong(path, `expected the name of an environment variable, or a list of names, got %s`, show(v))
+		return wrong(path, "expected the name of an environment variable, or a list of names") // what it is may be the secret
 	}
 	if n := len(auth.SecretEnv); n == 0 || n > maxSecrets {
 		return wrong(path, "expected 1 to %d names, got %d", maxSecrets, n)

@@ -34,5 +34,8 @@ func parseStripe(header string) (timestamp string, sums [][]byte, ok bool) {
 			sums = append(sums, sum)
 		}
 	}
-	return timestamp, sums, timestamp != "" && len(sums) > 0
+	if timestamp == "" || len(sums) == 0 {
+		return "", nil, false
+	}
+	return timestamp, sums, true
 }
