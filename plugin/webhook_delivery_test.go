@@ -230,7 +230,7 @@ const on = { type: "webhook", auth: { type: "none" } };
 const wait = (ctx) => { ctx.step.waitForEvent("go", { event: "go" }); };
 workflow("skips", { on, dedup: "data.id" }, wait);
 workflow("skips-sync", { on, mode: "sync", dedup: "params.query.id" }, wait);
-workflow("returns", { on, dedup: { key: "data.id", policy: "return" } }, wait);
+workflow("returns", { on, dedup: { key: "params.body.id", policy: "return" } }, wait);
 workflow("replaces", { on, dedup: { key: "data.id", policy: "replace" } }, wait);
 workflow("one", { on, concurrency: { limit: 1, key: "data.id" } }, wait);
 workflow("again", { on, mode: "sync" }, (ctx) => {
