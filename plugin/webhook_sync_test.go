@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/pocketbase/core"
+	"github.com/pocketbase/pocketbase/tests"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin"
@@ -156,4 +158,28 @@ workflow("late", { on: { type: "webhook", auth: { type: "none" } }, mode: "sync"
 		require.Equal(t, "true", again.Header.Get("Idempotency-Replayed"))
 		require.Equal(t, id, again.id(t, "late"))
 	}
+}
+
+// TestWebhook_SyncInASecondProcess: a process that does not run the workflows
+// answers with what the one said that does.
+func TestWebhook_SyncInASecondProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	owner := newApp(t, plugin.Config{WorkflowsDir: dir}, one(deliveries))
+	base := core.NewBaseApp(core.BaseAppConfig{DataDir: owner.DataDir()})
+	require.NoError(t, base.Bootstrap())
+	second := withPlugin(t, &tests.TestApp{BaseApp: base, TestMailer: &tests.TestMailer{}}, plugin.Config{WorkflowsDir: dir}, nil)
+	t.Cleanup(func() {
+		_ = second.OnTerminate().Trigger(&core.TerminateEvent{App: second})
+		_ = second.ResetBootstrapState()
+	})
+	b := &app{TestApp: second, t: t, dir: dir, plugin: plugin.Get(second)}
+	b.serve()
+	first := b.send("", "POST", hookURL("sync"), `{}`, keyHeader, "d")
+	require.Equal(t, 201, first.StatusCode, first.body)
+	require.Contains(t, first.body, `{"random":`)
+	require.Equal(t, "b", first.Header.Get("X-A"))
+	requireSameAnswer(t, first, owner.send("", "POST", hookURL("sync"), `{}`, keyHeader, "d"))
+	id := b.send("", "POST", hookURL("async"), `{"n":1}`).id(t, "async")
+	owner.becomes(id, "completed")
 }
