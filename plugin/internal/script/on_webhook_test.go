@@ -98,7 +98,7 @@ func TestOnWebhook(t *testing.T) {
 		{`auth: { type: 1 }`, ``, "on.auth.type", `expected a string, got 1`},
 		{`auth: { type: "jwt" }`, ``, "on.auth.type", `expected "hmac", "basic", "bearer" or "none", got "jwt"`},
 		{`auth: { type: "none", secretEnv: "A" }`, ``, "on.auth.secretEnv", `is not for type "none"`},
-		{`auth: { type: "none", autor: 1 }`, ``, "on.auth.autor", `is unknown; did you mean`},
+		{`auth: { type: "none", usernam: 1 }`, ``, "on.auth.usernam", `is unknown; did you mean`},
 		{`auth: { type: "hmac", secret: "geheim" }`, ``, "on.auth.secret", `must not be in the source: name an environment variable that has it, secretEnv: "NAME"`},
 		{`auth: { type: "basic", username: "a", password: "geheim" }`, ``, "on.auth.password", `must not be in the source`},
 		{`auth: { type: "bearer", token: "geheim" }`, ``, "on.auth.token", `must not be in the source`},

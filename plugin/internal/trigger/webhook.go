@@ -141,7 +141,7 @@ func (h *webhook) start(request *Request) (*webhookReply, error) {
 		return h.accepted(how), nil // it goes on in the background
 	}
 	reply := h.ended(how, out)
-	h.remember(request, reply)
+	h.remember(ctx, request, reply)
 	return reply, nil
 }
 

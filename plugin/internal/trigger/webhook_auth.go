@@ -105,7 +105,9 @@ type signature struct {
 	payload []string
 }
 
-var errSignature = router.NewUnauthorizedError("The signature is missing or wrong.", nil)
+func errSignature() error {
+	return router.NewUnauthorizedError("The signature is missing or wrong.", nil)
+}
 
 // signatureOf reads the signature and checks its time.
 func (h *webhook) signatureOf(r *http.Request) (*signature, error) {
@@ -115,13 +117,13 @@ func (h *webhook) signatureOf(r *http.Request) (*signature, error) {
 	if auth.Preset == workflow.PresetStripe {
 		var ok bool
 		if timestamp, s.sums, ok = parseStripe(header); !ok {
-			return nil, errSignature
+			return nil, errSignature()
 		}
 	} else {
 		encoded, ok := strings.CutPrefix(header, auth.Prefix)
 		sum, err := decodeSum(encoded, auth.Encoding)
 		if !ok || err != nil || len(sum) == 0 {
-			return nil, errSignature
+			return nil, errSignature()
 		}
 		s.sums = [][]byte{sum}
 		if auth.TimestampHeader != "" {
@@ -170,7 +172,7 @@ func (s *signature) check(auth *workflow.Auth, body []byte) error {
 		}
 	}
 	if found != 1 {
-		return errSignature
+		return errSignature()
 	}
 	return nil
 }

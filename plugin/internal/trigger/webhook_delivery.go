@@ -98,18 +98,18 @@ func (h *webhook) again(ctx context.Context, first *Request) (*webhookReply, err
 	reply := h.ended(how, workflow.Outcome{
 		Status: x.Status, Reason: x.Reason, Output: x.Output, Failure: x.Failure, Messages: x.Messages, Response: x.Response,
 	})
-	h.remember(first, reply)
+	h.remember(ctx, first, reply)
 	return reply, nil
 }
 
 // remember keeps the answer of a sync execution, which may be deleted before the
 // sender asks again.
-func (h *webhook) remember(request *Request, reply *webhookReply) {
+func (h *webhook) remember(ctx context.Context, request *Request, reply *webhookReply) {
 	if request == nil {
 		return
 	}
 	request.Status, request.Headers, request.Body = reply.status, reply.header, reply.body
-	if err := h.trigger.config.Requests.Complete(context.Background(), request); err != nil {
+	if err := h.trigger.config.Requests.Complete(context.WithoutCancel(ctx), request); err != nil {
 		h.trigger.app.Logger().Error("Remembering an answer failed", "request", request.ID, "error", err)
 	}
 }
