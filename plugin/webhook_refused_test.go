@@ -57,7 +57,7 @@ workflow("action", { on: { type: "action", collection: "posts" } }, (ctx) => ctx
 		{"GET", "GET", hookURL("open"), "", "", 405, ""},
 		{"HEAD", "HEAD", hookURL("open"), "", "", 405, ""},
 		{"DELETE", "DELETE", hookURL("open"), "", "", 405, ""},
-		{"a method of its own", "BREW", hookURL("open"), "", "", 405, ""},
+		{"a method of its own", "BREW", hookURL("open"), "", "", 404, ""},
 		{"POST where it is not said", "POST", hookURL("many"), "", "", 405, ""},
 		{"too large", "POST", hookURL("small"), "text/plain", "12345678901", 413, "Request entity too large"},
 		{"far too large", "POST", hookURL("open"), "text/plain", strings.Repeat("x", 1<<20+1), 413, "Request entity too large"},
@@ -182,17 +182,23 @@ workflow("github", { on: { type: "webhook", auth: { preset: "github", secretEnv:
 	require.Empty(t, log.String(), "guessed keys do not fill the log")
 }
 
-// TestWebhook_CORS: browsers may call it, as every other route.
-func TestWebhook_CORS(t *testing.T) {
+// TestWebhook_BesideTheHost: browsers may call it, as every other route, and files
+// of the host are served beside it.
+func TestWebhook_BesideTheHost(t *testing.T) {
 	t.Parallel()
 	testApp := newTestApp(t, plugin.Config{}, one(`workflow("open", { on: { type: "webhook", auth: { type: "none" } } }, (ctx) => 1);`))
 	t.Cleanup(testApp.Cleanup)
 	a := &app{TestApp: testApp, t: t, plugin: plugin.Get(testApp)}
 	a.OnServe().BindFunc(func(e *core.ServeEvent) error {
 		e.Router.Bind(apis.CORS(apis.DefaultCORSConfig)) // as PocketBase does when it listens
+		e.Router.GET("/{path...}", func(e *core.RequestEvent) error { return e.String(200, "a file") })
 		return e.Next()
 	})
 	a.serve()
+	require.Equal(t, "a file", a.send("", "GET", "/index.html", nil).body)
+	require.Equal(t, 405, a.send("", "GET", hookURL("open"), nil).StatusCode)
+	require.Equal(t, 405, a.send("", "HEAD", hookURL("open"), nil).StatusCode)
+	require.Equal(t, 405, a.send("super", "GET", "/api/workflows/open/pause", nil).StatusCode)
 	res := a.send("", "OPTIONS", hookURL("open"), nil, "Origin", "https://example.com", "Access-Control-Request-Method", "POST")
 	require.Equal(t, 204, res.StatusCode)
 	require.Equal(t, "*", res.Header.Get("Access-Control-Allow-Origin"))

@@ -14,11 +14,16 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
-// webhookPath is the URL of a webhook. Its methods are the workflow's own, so it
-// is bound for all of them.
+// webhookPath is the URL of a webhook, whose methods are the workflow's own.
 const webhookPath = "/api/workflows/hooks/{key}"
 
-func (t *Trigger) bindWebhooks(e *core.ServeEvent) { e.Router.Any(webhookPath, t.webhook) }
+// bindWebhooks binds each method by itself, GET with HEAD: Go's mux refuses a
+// pattern for any method beside the GET /{path...} that serves a host's files.
+func (t *Trigger) bindWebhooks(e *core.ServeEvent) {
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		e.Router.Route(method, webhookPath, t.webhook)
+	}
+}
 
 // webhook is a call of a webhook. What is refused is logged, and writes nothing.
 func (t *Trigger) webhook(e *core.RequestEvent) error {
