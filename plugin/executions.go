@@ -99,6 +99,7 @@ func (x *executions) Run(ctx context.Context, e *workflow.Execution) (workflow.O
 		if found.Status.Final() {
 			return workflow.Outcome{
 				Status: found.Status, Reason: found.Reason, Output: found.Output, Failure: found.Failure, Messages: found.Messages, Logs: found.Logs,
+				Response: found.Response,
 			}, nil
 		}
 		select {

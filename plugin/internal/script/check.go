@@ -40,6 +40,9 @@ func Check(app core.App, def workflow.Definition) *workflow.Problem {
 			return wrong("on.expand", "collection %q has no relation %q", c.Name, first)
 		}
 	}
+	if missing := checkSecrets(def.On.Webhook); missing != "" {
+		return wrong("on.auth.secretEnv", "%s", missing)
+	}
 	for option, filter := range map[string]string{"on.condition": def.On.Condition, "rule": deref(def.Rule)} {
 		if filter == "" {
 			continue

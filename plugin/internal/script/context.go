@@ -25,6 +25,7 @@ func (x *run) context() (*goja.Object, error) {
 		}
 		_ = ctx.Set(name, v)
 	}
+	x.paramsBody(ctx)
 	info := x.vm.NewObject()
 	for name, v := range map[string]any{
 		"id": e.ID, "key": e.Workflow, "version": e.Version, "attempt": e.Attempt, "depth": e.Depth,
@@ -34,7 +35,7 @@ func (x *run) context() (*goja.Object, error) {
 	}
 	for name, v := range map[string]any{
 		"roleName": e.Input.RoleName, "action": string(e.Input.Action), "collection": e.Input.Collection, "path": e.Input.Path,
-		"execution": info, "log": x.machine.log, "step": x.machine.step, "respond": x.respond, "end": x.end, "fail": x.fail,
+		"execution": info, "log": x.machine.log, "step": x.machine.step, "respond": x.respond, "respondWith": x.respondWith, "end": x.end, "fail": x.fail,
 	} {
 		_ = ctx.Set(name, v)
 	}

@@ -22,12 +22,16 @@ type triggerKind struct {
 	refuses []string
 	// read checks the options, which are keyed "on.name", and fills in def.On.
 	read func(vm *goja.Runtime, o map[string]goja.Value, on *workflow.Trigger) *optionError
+	// check, if there is one, looks at all options of the workflow once they have
+	// been read.
+	check func(o map[string]goja.Value, def *workflow.Definition) *optionError
 }
 
 var triggerKinds = map[workflow.TriggerType]triggerKind{
-	workflow.TriggerAction: onAction,
-	workflow.TriggerBefore: onBefore,
-	workflow.TriggerManual: onManual,
+	workflow.TriggerAction:  onAction,
+	workflow.TriggerBefore:  onBefore,
+	workflow.TriggerManual:  onManual,
+	workflow.TriggerWebhook: onWebhook,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {
@@ -59,6 +63,13 @@ func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionErr
 	def.On.Type = workflow.TriggerType(name)
 	def.Mode = kind.modes[0]
 	return kind.read(vm, o, &def.On)
+}
+
+func checkKind(o map[string]goja.Value, def *workflow.Definition) *optionError {
+	if check := triggerKinds[def.On.Type].check; check != nil {
+		return check(o, def)
+	}
+	return nil
 }
 
 // readActions reads a list of "create", "update" and "delete".

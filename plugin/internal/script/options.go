@@ -59,6 +59,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		func() *optionError { return readPriority(o, def) },
 		func() *optionError { return readRetention(vm, o["retention"], def) },
 		func() *optionError { return readOnFailure(o, def) },
+		func() *optionError { return checkKind(o, def) },
 	} {
 		if err := read(); err != nil {
 			return err

@@ -27,6 +27,8 @@ type run struct {
 	definition *workflow.Definition
 
 	messages []string
+	// response is what a webhook answers, nil until the script says.
+	response *workflow.Response
 	logs     []workflow.Log
 	step     *workflow.Step // whose body is running
 	// deadline is when the step's own timeout is over; zero for none.
@@ -178,6 +180,7 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 	case *stop:
 		out := c.outcome
 		out.Messages, out.Logs = x.told()
+		out.Response = x.response
 		return x.undoomed(out)
 	case *parking:
 		if x.ctx.Err() == nil { // else it would be woken at once
@@ -212,7 +215,7 @@ func (x *run) interrupted(cause any) workflow.Outcome {
 }
 
 func (x *run) outcome(status workflow.Status, f *workflow.Failure) workflow.Outcome {
-	out := workflow.Outcome{Status: status, Failure: f}
+	out := workflow.Outcome{Status: status, Failure: f, Response: x.response}
 	out.Messages, out.Logs = x.told()
 	return out
 }

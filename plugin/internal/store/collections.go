@@ -46,7 +46,7 @@ func specs() []collectionSpec {
 				required("workflow"), number("version"), oneOf("status", statuses()...), text("reason"),
 				oneOf("mode", modes()...), jsonField("trigger"), hiddenJSON("input"), jsonField("output"),
 				jsonField("error"), hiddenText("errorStack"), hiddenJSON("logs"), hiddenJSON("chain"), jsonField("messages"),
-				text("user"), text("userCollection"), text("roleName"),
+				hiddenJSON("response"), text("user"), text("userCollection"), text("roleName"),
 				text("parent"), text("root"), number("depth"), text("rerunOf"), hiddenText("dedupKey"), number("attempt"),
 				date("wakeAt"), date("startedAt"), date("finishedAt"), created(), updated(),
 			},

@@ -26,6 +26,7 @@ type executionRow struct {
 	Logs           jsonText `db:"logs"`
 	Chain          jsonText `db:"chain"`
 	Messages       jsonText `db:"messages"`
+	Response       jsonText `db:"response"`
 	User           string   `db:"user"`
 	UserCollection string   `db:"userCollection"`
 	RoleName       string   `db:"roleName"`
@@ -43,7 +44,7 @@ type executionRow struct {
 
 // executionColumns are the columns of executionRow.
 const executionColumns = "id, workflow, version, status, reason, mode, \"trigger\", input, output, " +
-	"error, errorStack, logs, chain, messages, user, userCollection, roleName, " +
+	"error, errorStack, logs, chain, messages, response, user, userCollection, roleName, " +
 	"parent, root, depth, rerunOf, dedupKey, attempt, wakeAt, startedAt, finishedAt, created"
 
 func (r *executionRow) execution() (*workflow.Execution, error) {
@@ -61,7 +62,7 @@ func (r *executionRow) execution() (*workflow.Execution, error) {
 		into   any
 	}{
 		{r.Trigger, &e.Cause}, {r.Input, &e.Input}, {r.Logs, &e.Logs}, {r.Chain, &e.Chain},
-		{r.Messages, &e.Messages}, {r.Error, &e.Failure},
+		{r.Messages, &e.Messages}, {r.Response, &e.Response}, {r.Error, &e.Failure},
 	} {
 		if err := c.column.decode(c.into); err != nil {
 			return nil, err

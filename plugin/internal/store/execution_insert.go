@@ -19,7 +19,7 @@ import (
 var (
 	newColumns   = []string{"id", "workflow", "version", "status", "mode", `"trigger"`, "input", "messages", "user", "userCollection", "roleName", "root", "created", "updated"}
 	childColumns = slices.Concat(newColumns, []string{"reason", "parent", "depth", "chain", "rerunOf", "dedupKey", "wakeAt"})
-	endedColumns = slices.Concat(childColumns, []string{"output", "error", "errorStack", "logs", "attempt", "startedAt", "finishedAt"})
+	endedColumns = slices.Concat(childColumns, []string{"output", "error", "errorStack", "logs", "response", "attempt", "startedAt", "finishedAt"})
 
 	insertNew   = insertStatement(newColumns, 1)
 	insertChild = insertStatement(childColumns, 1)
@@ -179,10 +179,11 @@ func appendChild(args []any, e *workflow.Execution) ([]any, error) {
 func appendEnded(args []any, e *workflow.Execution) ([]any, error) {
 	failure, stack, err1 := failureColumns(e.Failure)
 	logs, err2 := logsColumn(e.Logs)
-	if err := errors.Join(err1, err2); err != nil {
+	response, err3 := responseColumn(e.Response)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, err
 	}
-	return append(args, rawColumn(e.Output), failure, stack, logs,
+	return append(args, rawColumn(e.Output), failure, stack, logs, response,
 		e.Attempt, formatDate(e.StartedAt), formatDate(e.FinishedAt)), nil
 }
 
@@ -198,6 +199,13 @@ func logsColumn(logs []workflow.Log) (any, error) {
 		return nil, nil
 	}
 	return column(logs)
+}
+
+func responseColumn(r *workflow.Response) (any, error) {
+	if r == nil {
+		return nil, nil
+	}
+	return column(r)
 }
 
 func executionIDs(execs []*workflow.Execution) []string {

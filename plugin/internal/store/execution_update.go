@@ -15,7 +15,7 @@ var (
 	markRunning = newStatement("UPDATE " + executionsName + " SET status='running', startedAt=?, attempt=?, updated=?" +
 		" WHERE id=? AND status IN ('queued','running')")
 	finish = newStatement("UPDATE " + executionsName + " SET status=?, reason=?, messages=?, output=?, error=?, errorStack=?," +
-		" logs=?, attempt=?, startedAt=?, finishedAt=?, updated=?, wakeAt=''" +
+		" logs=?, response=?, attempt=?, startedAt=?, finishedAt=?, updated=?, wakeAt=''" +
 		" WHERE id=? AND status IN (" + activeStatuses + ")")
 )
 

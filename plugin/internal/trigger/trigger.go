@@ -79,4 +79,5 @@ func (t *Trigger) Bind(e *core.ServeEvent) {
 	t.bindMiddlewares(e)
 	t.bindNocoBase(e)
 	t.bindManual(e)
+	t.bindWebhooks(e)
 }

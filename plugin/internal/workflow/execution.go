@@ -61,6 +61,8 @@ type Execution struct {
 	Failure  *Failure
 	Messages []string
 	Logs     []Log
+	// Response is the answer to the webhook, nil where the script said nothing.
+	Response *Response
 
 	User           string
 	UserCollection string

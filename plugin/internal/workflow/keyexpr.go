@@ -132,6 +132,11 @@ func (t keyTerm) eval(in Input) (string, error) {
 	if err := decoder.Decode(&v); err != nil {
 		return "", err
 	}
+	if params, ok := v.(map[string]any); ok && len(t.path) > 1 && t.path[0] == "params" && t.path[1] == "body" {
+		if _, stored := params["body"]; !stored { // that of a webhook is stored as data alone
+			return keyTerm{path: append([]string{"data"}, t.path[2:]...)}.eval(in)
+		}
+	}
 	for _, name := range t.path[1:] {
 		switch at := v.(type) {
 		case map[string]any:

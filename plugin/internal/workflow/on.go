@@ -45,6 +45,7 @@ type Trigger struct {
 	Expand []string `json:"expand,omitempty"`
 
 	*Manual
+	*Webhook
 }
 
 // Listens reports whether the trigger's actions include action.

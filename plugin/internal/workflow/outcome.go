@@ -13,6 +13,8 @@ type Outcome struct {
 	Failure  *Failure
 	Messages []string
 	Logs     []Log
+	// Response is what ctx.respondWith said, or nil.
+	Response *Response
 	// Ended is true when the script called ctx.end(): a chain of sync
 	// workflows stops there with success.
 	Ended bool
@@ -23,5 +25,5 @@ type Outcome struct {
 // Apply copies the outcome into e.
 func (o Outcome) Apply(e *Execution) {
 	e.Status, e.Reason, e.Output, e.Failure = o.Status, o.Reason, o.Output, o.Failure
-	e.Messages, e.Logs = o.Messages, o.Logs
+	e.Messages, e.Logs, e.Response = o.Messages, o.Logs, o.Response
 }
