@@ -11,6 +11,7 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
@@ -73,7 +74,9 @@ func (d *definitions) publish(ctx context.Context, entries []*workflow.Entry) er
 		if !e.Usable() {
 			continue
 		}
-		e.Problem = script.Check(d.app, e.Version.Definition)
+		if e.Problem = script.Check(d.app, e.Version.Definition); e.Problem == nil {
+			e.Problem = trigger.CheckRecord(d.app, e.Version.Definition)
+		}
 		if err := d.store.SetProblem(ctx, e.Version.Workflow, e.Problem); err != nil {
 			return fmt.Errorf("mark workflow %q: %w", e.Version.Workflow, err)
 		}

@@ -24,6 +24,7 @@ type triggerKind struct {
 
 var triggerKinds = map[workflow.TriggerType]triggerKind{
 	workflow.TriggerAction: onAction,
+	workflow.TriggerRecord: onRecord,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {

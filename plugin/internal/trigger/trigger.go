@@ -39,6 +39,7 @@ type Executions interface {
 type Config struct {
 	Executions Executions
 	Duplicates Duplicates
+	Commits    Commits
 	Requests   Requests
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog
@@ -59,6 +60,7 @@ type Trigger struct {
 	app     core.App
 	config  Config
 	direct  *direct
+	records *records
 	flights flights
 }
 
@@ -67,6 +69,7 @@ func Register(app core.App, config Config) *Trigger {
 	t := &Trigger{app: app, config: config}
 	t.bindHooks()
 	t.direct = newDirect(t)
+	t.records = newRecords(t)
 	return t
 }
 
