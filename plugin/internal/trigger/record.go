@@ -86,10 +86,10 @@ func (r *records) execute(e *core.ModelEvent, action workflow.Action) error {
 	switch {
 	case !inTransaction(outer):
 		return r.trigger.config.Commits.Transact(run)
-	case len(c.entries) == 0:
-		return run(outer)
-	default: // its owner may go on after an error: nothing half done may stay
+	case c.mayRefuse(): // and the transaction's owner may go on after that
 		return r.trigger.config.Commits.Nested(outer, func() error { return run(outer) })
+	default:
+		return run(outer)
 	}
 }
 

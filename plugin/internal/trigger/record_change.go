@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -59,6 +60,11 @@ func (c *change) run() error {
 		}
 		return c.begin(c.record)
 	}
+}
+
+// mayRefuse reports whether a handler runs inside the change and may undo it.
+func (c *change) mayRefuse() bool {
+	return slices.ContainsFunc(c.entries, func(e *workflow.Entry) bool { return e.Version.Definition.Mode == workflow.ModeTransaction })
 }
 
 // delete finds what listens while the record is still there.
