@@ -20,7 +20,7 @@ func (s *Store) OnHandOver(start Start) { s.start = start }
 // app has committed; all executions of a transaction together.
 func (s *Store) HandOver(app core.App, e *workflow.Execution) {
 	s.after.add(app, s.ended, func(end *ending) {
-		if end.whole < maxHandedOver {
+		if end.whole < maxHandedOver || e.Status != workflow.StatusQueued {
 			end.whole++
 			end.commits = append(end.commits, commit{execution: e})
 			return
