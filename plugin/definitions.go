@@ -11,6 +11,7 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
@@ -74,6 +75,9 @@ func (d *definitions) publish(ctx context.Context, entries []*workflow.Entry) er
 			continue
 		}
 		if e.Problem = script.Check(d.app, e.Version.Definition); e.Problem == nil {
+			e.Problem = trigger.CheckRecord(d.app, e.Version.Definition)
+		}
+		if e.Problem == nil {
 			e.Problem = checkOnFailure(e.Version.Definition, entries)
 		}
 		if err := d.store.SetProblem(ctx, e.Version.Workflow, e.Problem); err != nil {

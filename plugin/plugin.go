@@ -132,11 +132,13 @@ func (p *Plugin) build() error {
 	})
 	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.published}
 	p.executions = &executions{plugin: p, store: p.store, engine: p.engine, runner: runner, owner: p.owner}
+	p.store.OnHandOver(p.executions.HandOver)
 	p.janitor = p.newJanitor()
 	p.trigger = trigger.Register(p.app, trigger.Config{
 		Executions:  p.executions,
 		Duplicates:  duplicates{p.executions},
 		Before:      before{p.executions},
+		Commits:     commits{p.store},
 		Requests:    requests{p.store},
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,

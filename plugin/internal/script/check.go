@@ -44,7 +44,7 @@ func Check(app core.App, def workflow.Definition) *workflow.Problem {
 		return wrong("on.auth.secretEnv", "%s", missing)
 	}
 	for option, filter := range map[string]string{"on.condition": def.On.Condition, "rule": deref(def.Rule)} {
-		if filter == "" {
+		if filter == "" || option == "on.condition" && def.On.Type == workflow.TriggerRecord { // the triggers check that
 			continue
 		}
 		info := &core.RequestInfo{Context: core.RequestInfoContextDefault, Query: map[string]string{}, Headers: map[string]string{}, Body: map[string]any{}}

@@ -58,37 +58,37 @@ func (g *guardedApp) wrote(model core.Model) {
 // Save is PocketBase's.
 func (g *guardedApp) Save(model core.Model) error {
 	g.wrote(model)
-	return g.App.Save(model)
+	return g.App.SaveWithContext(g.by(context.Background()), model)
 }
 
 // SaveWithContext is PocketBase's.
 func (g *guardedApp) SaveWithContext(ctx context.Context, model core.Model) error {
 	g.wrote(model)
-	return g.App.SaveWithContext(ctx, model)
+	return g.App.SaveWithContext(g.by(ctx), model)
 }
 
 // SaveNoValidate is PocketBase's.
 func (g *guardedApp) SaveNoValidate(model core.Model) error {
 	g.wrote(model)
-	return g.App.SaveNoValidate(model)
+	return g.App.SaveNoValidateWithContext(g.by(context.Background()), model)
 }
 
 // SaveNoValidateWithContext is PocketBase's.
 func (g *guardedApp) SaveNoValidateWithContext(ctx context.Context, model core.Model) error {
 	g.wrote(model)
-	return g.App.SaveNoValidateWithContext(ctx, model)
+	return g.App.SaveNoValidateWithContext(g.by(ctx), model)
 }
 
 // Delete is PocketBase's.
 func (g *guardedApp) Delete(model core.Model) error {
 	g.wrote(model)
-	return g.App.Delete(model)
+	return g.App.DeleteWithContext(g.by(context.Background()), model)
 }
 
 // DeleteWithContext is PocketBase's.
 func (g *guardedApp) DeleteWithContext(ctx context.Context, model core.Model) error {
 	g.wrote(model)
-	return g.App.DeleteWithContext(ctx, model)
+	return g.App.DeleteWithContext(g.by(ctx), model)
 }
 
 // ImportCollections is PocketBase's.

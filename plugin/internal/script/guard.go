@@ -1,6 +1,12 @@
 package script
 
-import "github.com/pocketbase/pocketbase/core"
+import (
+	"context"
+
+	"github.com/pocketbase/pocketbase/core"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
+)
 
 // guardedApp is the $app of one VM. Inside a transaction, the user's own or a
 // step's, it IS the transaction's app: PocketBase has one writer, so a write
@@ -11,6 +17,8 @@ type guardedApp struct {
 	own int
 	// wroteCollections is true once the run has changed a collection.
 	wroteCollections bool
+	// execution is the one that runs, whose chain its writes go on.
+	execution *workflow.Execution
 }
 
 // RunInTransaction is PocketBase's, with $app swapped meanwhile.
@@ -29,4 +37,12 @@ func (g *guardedApp) within(txApp core.App, fn func() error) error {
 	g.App = txApp
 	defer func() { g.App = outer }()
 	return fn()
+}
+
+// by marks a write as one of the execution that runs.
+func (g *guardedApp) by(ctx context.Context) context.Context {
+	if g.execution == nil {
+		return ctx
+	}
+	return workflow.WithRunning(ctx, g.execution)
 }

@@ -32,6 +32,7 @@ var triggerKinds = map[workflow.TriggerType]triggerKind{
 	workflow.TriggerBefore:  onBefore,
 	workflow.TriggerManual:  onManual,
 	workflow.TriggerWebhook: onWebhook,
+	workflow.TriggerRecord:  onRecord,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {

@@ -142,14 +142,14 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 	if a, ok := ctx.Value(appKey{}).(core.App); ok {
 		app = a
 	}
-	m.app.App = app
+	m.app.App, m.app.execution = app, e
 	x := &run{runner: r, machine: m, vm: m.vm, ctx: ctx, execution: e, journal: j, path: path}
 	m.run = x
 	clean := false
 	defer func() {
 		x.clock.close()
 		m.run = nil
-		m.app.App, m.app.own, m.app.wroteCollections = r.config.App, 0, false
+		m.app.App, m.app.own, m.app.wroteCollections, m.app.execution = r.config.App, 0, false, nil
 		if p := recover(); p != nil {
 			clean = false
 			outcome = x.outcome(workflow.StatusError, &workflow.Failure{Name: "panic", Message: fmt.Sprint(p)})

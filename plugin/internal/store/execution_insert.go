@@ -95,6 +95,11 @@ func insertExecutions(b *batch, execs []*workflow.Execution) error {
 // own: e.g. one whose transaction was rolled back, with its Sequel. It sets what Insert sets,
 // and FinishedAt (now). Errors: a status that is not final.
 func (s *Store) Record(ctx context.Context, e *workflow.Execution) error {
+	return s.record(e, func(run func(*batch) error) error { return s.write(ctx, run) })
+}
+
+// record is Record; write runs its statement.
+func (s *Store) record(e *workflow.Execution, write func(run func(*batch) error) error) error {
 	if !e.Status.Final() {
 		return fmt.Errorf("record execution of workflow %q: status %q is not final", e.Workflow, e.Status)
 	}
@@ -110,7 +115,7 @@ func (s *Store) Record(ctx context.Context, e *workflow.Execution) error {
 		args, err = appendEnded(args, e)
 	}
 	if err == nil {
-		err = s.write(ctx, func(b *batch) error {
+		err = write(func(b *batch) error {
 			if _, err := b.exec(insertEnded, args...); err != nil {
 				return err
 			}

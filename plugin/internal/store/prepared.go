@@ -12,7 +12,7 @@ import (
 // hot are the statements that are kept prepared on the write connection. SQLite
 // takes longer to parse them, and dbx to rewrite them, than to run them:
 // together that is more than half of a small commit.
-var hot = []*statement{insertNew, insertChild, saveStep, saveFullStep, markRunning, park, finish, lock, savepoint, rollback, release}
+var hot = []*statement{insertNew, insertChild, saveStep, saveFullStep, markRunning, park, finish, lock, savepoint, rollback, release, nested, rollbackNested, releaseNested}
 
 // prepared holds the hot statements of the app's open database. They are closed
 // with it.

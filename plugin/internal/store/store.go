@@ -14,6 +14,8 @@ type Store struct {
 	writer   *writer
 	prepared *prepared
 	realtime *broadcaster
+	after    *aftermath
+	start    Start
 
 	lifecycle sync.Mutex // one Start or Stop at a time
 }
@@ -22,7 +24,7 @@ type Store struct {
 // and the realtime messages.
 func New(app core.App) *Store {
 	p := &prepared{}
-	return &Store{app: app, writer: &writer{app: app, prepared: p}, prepared: p, realtime: newBroadcaster(app)}
+	return &Store{app: app, writer: &writer{app: app, prepared: p}, prepared: p, realtime: newBroadcaster(app), after: newAftermath()}
 }
 
 // Start lets writes of many callers share a commit and tells realtime

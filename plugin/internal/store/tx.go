@@ -72,9 +72,11 @@ func (t *TxStore) Transaction(ctx context.Context, e *workflow.Execution, step *
 	if err := t.execute("SAVEPOINT " + stepSavepoint); err != nil {
 		return fmt.Errorf("transaction of step %q of execution %s: %w", step.Name, e.ID, err)
 	}
+	mark := t.store.after.mark(t.app)
 	done := false
 	defer func() {
 		if !done { // fn failed or panicked
+			t.store.after.undo(t.app, mark)
 			err = errors.Join(err, t.execute("ROLLBACK TO "+stepSavepoint), t.execute("RELEASE "+stepSavepoint))
 		}
 	}()

@@ -60,7 +60,7 @@ func Handlers(app core.App) []int {
 
 // fits reports whether a write may go the short way.
 func (d *direct) fits(p *plan, e *core.RecordRequestEvent) bool {
-	if p.action == workflow.ActionDelete || e.App.TxInfo() != nil || p.session == nil || e.Collection.Name == core.CollectionNameSuperusers {
+	if p.action == workflow.ActionDelete || e.App.TxInfo() != nil || p.session == nil || e.Collection.Name == core.CollectionNameSuperusers || d.trigger.records.listens(e.Collection, p.action) {
 		return false
 	}
 	for _, c := range p.candidates {

@@ -31,6 +31,7 @@ func (t *Trigger) bindHooks() {
 }
 
 func (t *Trigger) onWrite(e *core.RecordRequestEvent, action workflow.Action) error {
+	defer t.records.remember(e)()
 	if s, ok := e.Get(sessionKey).(*session); ok {
 		p, err := t.planOf(s, e, action)
 		if err != nil {

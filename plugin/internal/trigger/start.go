@@ -55,13 +55,8 @@ func (t *Trigger) launch(app core.App, def *workflow.Definition, e *workflow.Exe
 	if earlier != "" {
 		return earlier, nil
 	}
-	if tx := app.TxInfo(); tx != nil {
-		tx.OnComplete(func(txErr error) error {
-			if txErr == nil {
-				t.config.Executions.Start(e)
-			}
-			return nil
-		})
+	if app.TxInfo() != nil {
+		t.config.Commits.HandOver(app, e)
 	} else {
 		t.config.Executions.Start(e)
 	}
@@ -81,15 +76,10 @@ func (t *Trigger) insert(app core.App, def *workflow.Definition, e *workflow.Exe
 		}
 		return t.config.Executions.Insert(tx, e)
 	}
-	if tx := app.TxInfo(); tx != nil {
+	if app.TxInfo() != nil {
 		err = insert(app)
 		if after != nil {
-			tx.OnComplete(func(txErr error) error {
-				if txErr == nil {
-					after()
-				}
-				return nil
-			})
+			t.config.Commits.AfterCommit(app, after)
 		}
 		return earlier, err
 	}

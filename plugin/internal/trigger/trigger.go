@@ -43,6 +43,7 @@ type Config struct {
 	Executions Executions
 	Duplicates Duplicates
 	Before     Before
+	Commits    Commits
 	Requests   Requests
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog
@@ -63,6 +64,7 @@ type Trigger struct {
 	app     core.App
 	config  Config
 	direct  *direct
+	records *records
 	flights flights
 }
 
@@ -71,6 +73,7 @@ func Register(app core.App, config Config) *Trigger {
 	t := &Trigger{app: app, config: config}
 	t.bindHooks()
 	t.direct = newDirect(t)
+	t.records = newRecords(t)
 	return t
 }
 

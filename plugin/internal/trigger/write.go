@@ -235,6 +235,9 @@ func (w *writing) targets(c *candidate, record *core.Record) ([]*core.Record, wo
 // changed reports whether one of the fields differs.
 func changed(record, original *core.Record, fields []string) bool {
 	for _, name := range fields {
+		if _, ok := record.Collection().Fields.GetByName(name).(*core.PasswordField); ok {
+			name += ":hash" // the plain one is known of a new password only
+		}
 		is, err := json.Marshal(record.Get(name))
 		if err != nil {
 			return true

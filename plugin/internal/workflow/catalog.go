@@ -23,6 +23,7 @@ func (e *Entry) Usable() bool { return e.Problem == nil && !e.Missing }
 type Catalog struct {
 	entries map[string]*Entry
 	globals map[globalKey][]*Entry
+	records recordIndex
 }
 
 type globalKey struct {
@@ -32,9 +33,10 @@ type globalKey struct {
 
 // NewCatalog indexes entries. Globals keep the order of entries.
 func NewCatalog(entries []*Entry) *Catalog {
-	c := &Catalog{entries: make(map[string]*Entry, len(entries)), globals: map[globalKey][]*Entry{}}
+	c := &Catalog{entries: make(map[string]*Entry, len(entries)), globals: map[globalKey][]*Entry{}, records: recordIndex{}}
 	for _, e := range entries {
 		c.entries[e.Version.Workflow] = e
+		c.records.add(e)
 		on := e.Version.Definition.On
 		if !on.Global || !on.Type.OfWrites() || !e.Enabled || !e.Usable() {
 			continue

@@ -46,6 +46,7 @@ type Trigger struct {
 
 	*Manual
 	*Webhook
+	*RecordTrigger
 }
 
 // Listens reports whether the trigger's actions include action.
