@@ -27,6 +27,8 @@ type Service interface {
 	// SetPaused stops or resumes the queue of a workflow; sql.ErrNoRows for an
 	// unknown key.
 	SetPaused(ctx context.Context, key string, paused bool) error
+	// Schedule shows when a workflow runs; nil for one without a schedule.
+	Schedule(key string) (*workflow.ScheduleView, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -62,6 +64,9 @@ func (a *API) Bind(e *core.ServeEvent) {
 
 // onWorkflow does what the last part of the path says with one workflow.
 func (a *API) onWorkflow(e *core.RequestEvent) error {
+	if e.Request.PathValue("verb") == "schedule" {
+		return a.schedule(e)
+	}
 	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume}
 	do, ok := verbs[e.Request.PathValue("verb")]
 	if !ok {

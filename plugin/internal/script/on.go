@@ -23,7 +23,8 @@ type triggerKind struct {
 }
 
 var triggerKinds = map[workflow.TriggerType]triggerKind{
-	workflow.TriggerAction: onAction,
+	workflow.TriggerAction:   onAction,
+	workflow.TriggerSchedule: onSchedule,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {

@@ -40,6 +40,7 @@ type Config struct {
 	Executions Executions
 	Duplicates Duplicates
 	Requests   Requests
+	Schedules  Schedules
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog
 	// RoleFields are the fields of an auth record that name its roles.

@@ -43,6 +43,8 @@ type Trigger struct {
 	Fields []string `json:"fields,omitempty"`
 	// Expand lists relation paths loaded into ctx.data.expand.
 	Expand []string `json:"expand,omitempty"`
+	// Schedule is of TriggerSchedule only.
+	*Schedule
 }
 
 // Listens reports whether the trigger's actions include action.
