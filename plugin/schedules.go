@@ -15,6 +15,9 @@ const (
 	// clockEvery is how long the schedules sleep at most before they look at the
 	// wall clock: it may jump while they do.
 	clockEvery = 30 * time.Second
+	// recheckEvery is how long a schedule is not looked at at most: records may
+	// have been written past PocketBase.
+	recheckEvery = time.Minute
 	// slack is how far before the last look the dates of records are looked at
 	// again: a transaction may have committed late.
 	slack = time.Minute
@@ -54,6 +57,8 @@ type appointment struct {
 	// at is zero for never; a look at once has due set.
 	at  time.Time
 	due bool
+	// checked is when it was looked at last.
+	checked time.Time
 	// began is true once the process has looked at it.
 	began bool
 	// from is what the next Look.From is.
@@ -160,16 +165,21 @@ func (s *schedules) loop(ctx context.Context, done chan<- struct{}) {
 func (s *schedules) sleep() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, d := s.config.now(), clockEvery
+	now, d := s.config.now().Round(0), clockEvery
 	for _, a := range s.waiting {
-		switch {
-		case a.due:
+		if a.isDue(now) {
 			return 0
-		case !a.at.IsZero():
-			d = max(0, min(d, a.at.Sub(now.Round(0))))
+		}
+		if !a.at.IsZero() {
+			d = min(d, a.at.Sub(now))
 		}
 	}
 	return d
+}
+
+// isDue reports whether it is time to look; the clock may have been turned back.
+func (a *appointment) isDue(now time.Time) bool {
+	return a.due || !a.at.IsZero() && !a.at.After(now) || now.Before(a.checked) || now.Sub(a.checked) >= recheckEvery
 }
 
 // look starts all that is due now.
@@ -221,12 +231,12 @@ func (s *schedules) next() (key string, look trigger.Look, ok bool) {
 	defer s.mu.Unlock()
 	now := s.config.now()
 	for key, a := range s.waiting {
-		if !a.due && (a.at.IsZero() || a.at.After(now.Round(0))) {
+		if !a.isDue(now.Round(0)) {
 			continue
 		}
 		look = trigger.Look{Now: now, Began: !a.began, From: a.from}
 		// What is told from here on is for the next look.
-		a.due, a.at, a.from = false, time.Time{}, now.Add(-slack)
+		a.due, a.at, a.from, a.checked = false, time.Time{}, now.Add(-slack), now.Round(0)
 		return key, look, true
 	}
 	return "", look, false

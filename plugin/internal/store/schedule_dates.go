@@ -133,7 +133,7 @@ func readDates(app core.App, key string, on workflow.Trigger, query string, para
 }
 
 func datesParams(key string, dates []workflow.DatedRecord) dbx.Params {
-	raw, _ := json.Marshal(dates) // strings only
+	raw, _ := json.Marshal(append([]workflow.DatedRecord{}, dates...)) // strings only; none is an empty list
 	return dbx.Params{"key": key, "dates": string(raw)}
 }
 

@@ -99,7 +99,7 @@ func (s *Schedule) Window() time.Duration {
 // one starts anew.
 func (t Trigger) Fingerprint() string {
 	s := t.Schedule
-	raw, _ := json.Marshal([]any{s.Cron, s.Timezone, s.Interval, s.Start, t.Collection, s.Field, s.Offset, s.Repeat}) // strings only
+	raw, _ := json.Marshal([]any{s.Cron, s.Timezone, s.Interval, s.Start, s.End, s.Limit, t.Collection, s.Field, s.Offset, s.Repeat}) // strings only
 	return string(raw)
 }
 
@@ -140,7 +140,7 @@ type Tick struct {
 // Due are the times after the given one, up to now, that are to run now, at most
 // as many as most: those that are not too late, as the schedule catches up.
 func (s *Schedule) Due(times Times, after, now time.Time, most int) []Tick {
-	after = Later(after, now.Add(-s.Window()))
+	after = Later(after, now.Add(-s.Window()-time.Nanosecond))
 	var ticks []Tick
 	for at := times.Next(after); !at.IsZero() && !at.After(now); at = times.Next(at) {
 		switch {
