@@ -219,6 +219,11 @@ func TestSchedule_DatesPages(t *testing.T) {
 	require.Equal(t, 3000, a.count("_workflowExecutions"))
 	a.restartAt("2026-05-01 12:10:05")
 	require.Equal(t, 3000, a.count("_workflowExecutions"))
+	dates := listed(a.app, "super", "_workflowDates", "")
+	url := "/api/collections/_workflowDates/records"
+	require.Equal(t, 400, a.send("super", http.MethodDelete, url+"/"+dates[0]["id"].(string), nil).StatusCode)
+	require.Equal(t, 400, a.send("super", http.MethodPost, url, map[string]any{"workflow": "w"}).StatusCode)
+	require.Equal(t, 403, a.send("user", http.MethodGet, url, nil).StatusCode)
 	a.drain()
 	a.at("2026-05-01 14:00:00")
 	require.Equal(t, 3000, a.count("_workflowDates"))

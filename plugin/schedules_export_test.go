@@ -3,6 +3,8 @@ package plugin
 import (
 	"context"
 	"time"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
 )
 
 // SetClock sets the clock of the schedules of a plugin that does not serve yet.
@@ -25,3 +27,16 @@ func (p *Plugin) LookAtSchedules(restarted bool) {
 
 // SleepOfSchedules is how long the goroutine would sleep.
 func (p *Plugin) SleepOfSchedules() time.Duration { return p.schedules.sleep() }
+
+// RunSchedule is one look at the schedule of a workflow.
+func (p *Plugin) RunSchedule(ctx context.Context, key string, now time.Time) error {
+	_, err := p.trigger.RunSchedule(ctx, key, trigger.Look{Now: now})
+	return err
+}
+
+// RunsSchedules reports whether the process runs schedules.
+func (p *Plugin) RunsSchedules() bool {
+	p.schedules.mu.Lock()
+	defer p.schedules.mu.Unlock()
+	return p.schedules.cancel != nil
+}

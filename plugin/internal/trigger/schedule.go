@@ -12,7 +12,7 @@ import (
 )
 
 // schedulePage is how many executions of a schedule one transaction starts.
-const schedulePage = 500
+const schedulePage = 250
 
 // Schedules keeps what schedules remember. App is an open transaction's, or the
 // app itself for reading only.
