@@ -184,6 +184,7 @@ func (p *Plugin) bindHooks() {
 	p.definitions.bindHooks()
 	p.dates.moved = p.moved
 	p.dates.bind(p.app)
+	p.app.OnRecordAfterDeleteSuccess("_workflows").Bind(&hook.Handler[*core.RecordEvent]{Id: hookID + "Schedule", Func: p.forget})
 }
 
 // serve loads the workflows, binds the routes and, once the port is bound,

@@ -25,7 +25,7 @@ func TestSchedule_Dates(t *testing.T) {
 	require.Empty(t, a.nextRun("w"))
 	full := record(t, a.TestApp, "events", map[string]any{"title": "full", "starts": "2026-05-01 13:00:00Z", "post": fullID})
 	record(t, a.TestApp, "events", map[string]any{"title": "bare", "starts": "2026-05-01 13:00:00Z", "post": bareID})
-	a.event("no", "2026-05-01 13:00:00Z")
+	no := a.event("no", "2026-05-01 13:00:00Z")
 	a.event("empty", "")
 	a.event("later", "2026-05-01 14:00:00Z")
 	a.event("long over", "2026-05-01 11:00:00Z")
@@ -44,11 +44,22 @@ func TestSchedule_Dates(t *testing.T) {
 	require.Contains(t, row.GetString("input"), `"expand":{"post":{`)
 	require.Equal(t, "2026-05-01 13:30:00.000Z", a.nextRun("w"))
 
-	a.event("no", "2026-05-01 13:00:00Z").Set("title", "yes")
+	no.Set("title", "yes")
+	require.NoError(t, a.Save(no))
 	full.Set("title", "changed")
 	require.NoError(t, a.Save(full))
 	a.at("2026-05-01 12:32:00")
-	require.Len(t, a.runs("w"), 1, "a record that is saved again with its date does not run again")
+	require.Len(t, a.runs("w"), 1, "the condition counts at the time; a record that is saved again does not run again")
+
+	require.Equal(t, "w=wrong_trigger", a.create("?triggerWorkflows=w", nil).skipped())
+	a.write("all.js", "// nothing")
+	require.Eventually(t, func() bool { return workflowRow(a.app, "w")["missing"] == true }, soon, glance)
+	a.awaits("w", "")
+	require.NotZero(t, a.count("_workflowDates"))
+	require.Equal(t, 204, a.send("super", http.MethodDelete, "/api/collections/_workflows/records/"+workflowRow(a.app, "w")["id"].(string), nil).StatusCode)
+	require.Zero(t, a.count("_workflowDates"), "they go with their workflow")
+	a.at("2026-05-01 13:30:00")
+	require.Equal(t, 30*time.Second, a.plugin.SleepOfSchedules(), "nothing is left to look at")
 }
 
 // TestSchedule_DatesMove: a date runs once, whoever moves it.
@@ -207,18 +218,29 @@ workflow("w", { on: { type: "schedule", collection: "events", field: "starts", r
 	require.Len(t, rows, 2, "one of a record at a time")
 }
 
+func TestSchedule_DatesDedup(t *testing.T) {
+	t.Parallel()
+	a := newClockApp(t, "2026-05-01 12:00:00", one(`
+workflow("w", { on: { type: "schedule", collection: "events", field: "starts" }, dedup: "data.title" }, (ctx) => { ctx.step.sleep("nap", "1h") });`))
+	for _, title := range []string{"a", "b", "a"} {
+		a.event(title, "2026-05-01 12:01:00Z")
+	}
+	a.at("2026-05-01 12:01:00")
+	require.Equal(t, 2, a.count("_workflowExecutions"), "the option dedup holds for schedules too")
+}
+
 // TestSchedule_DatesPages: thousands are due in the same moment.
 func TestSchedule_DatesPages(t *testing.T) {
 	t.Parallel()
 	a := newClockApp(t, "2026-05-01 12:00:00", one(fmt.Sprintf(reminder, "")))
-	a.execute(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+	a.execute(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1200)
 		INSERT INTO events (id, title, starts) SELECT printf('event%010d', i), 'e' || i, '2026-05-01 12:10:00.000Z' FROM n`)
 	began := time.Now()
 	a.at("2026-05-01 12:10:00") // nobody told of them: they were written past PocketBase
-	t.Logf("3000 due records in %s", time.Since(began))
-	require.Equal(t, 3000, a.count("_workflowExecutions"))
+	t.Logf("1200 due records in %s", time.Since(began))
+	require.Equal(t, 1200, a.count("_workflowExecutions"))
 	a.restartAt("2026-05-01 12:10:05")
-	require.Equal(t, 3000, a.count("_workflowExecutions"))
+	require.Equal(t, 1200, a.count("_workflowExecutions"))
 	dates := listed(a.app, "super", "_workflowDates", "")
 	url := "/api/collections/_workflowDates/records"
 	require.Equal(t, 400, a.send("super", http.MethodDelete, url+"/"+dates[0]["id"].(string), nil).StatusCode)
@@ -226,7 +248,7 @@ func TestSchedule_DatesPages(t *testing.T) {
 	require.Equal(t, 403, a.send("user", http.MethodGet, url, nil).StatusCode)
 	a.drain()
 	a.at("2026-05-01 14:00:00")
-	require.Equal(t, 3000, a.count("_workflowDates"))
+	require.Equal(t, 1200, a.count("_workflowDates"))
 	a.event("later", "2026-05-01 14:05:00Z")
 	a.at("2026-05-01 14:00:01")
 	require.Zero(t, a.count("_workflowDates"), "what can't run again is forgotten")

@@ -214,13 +214,15 @@ func (s *schedules) follow(ctx context.Context) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	known := s.waiting
+	s.waiting = make(map[string]*appointment, len(keys))
 	for _, key := range keys {
-		if s.waiting[key] == nil {
-			s.waiting[key] = &appointment{}
+		a := known[key]
+		if a == nil {
+			a = &appointment{}
 		}
-	}
-	for _, a := range s.waiting {
 		a.due = true
+		s.waiting[key] = a
 	}
 	return nil
 }
@@ -247,6 +249,9 @@ func (s *schedules) ran(ctx context.Context, key string, look trigger.Look, at t
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	a := s.waiting[key]
+	if a == nil {
+		return
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			s.config.logger().Error("The schedule of a workflow failed; trying again later", "workflow", key, "error", err)

@@ -109,6 +109,14 @@ func due(date time.Time, offset time.Duration) time.Time {
 	return date.Add(offset)
 }
 
+// forget follows the deletion of a workflow: nobody asks for its dates again.
+func (p *Plugin) forget(e *core.RecordEvent) error {
+	if err := p.store.ForgetDates(e.App, e.Record.GetString("key"), ""); err != nil {
+		e.App.Logger().Warn("The dates of a deleted workflow stay", "workflow", e.Record.GetString("key"), "error", err)
+	}
+	return e.Next()
+}
+
 // moved is told of a record's date.
 func (p *Plugin) moved(key string, old, due time.Time) {
 	if p.owner.Owns() {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,7 +21,7 @@ type fakeSchedules struct {
 	*schedules
 	log   bytes.Buffer
 	began time.Time
-	ahead time.Duration // of the wall clock
+	ahead atomic.Int64 // of the wall clock
 
 	mu    sync.Mutex
 	looks map[string][]time.Duration
@@ -45,7 +46,7 @@ func newFakeSchedules(t *testing.T, next func(key string, now time.Time) (time.T
 			defer f.mu.Unlock()
 			return f.keys, nil
 		},
-		now:    func() time.Time { return time.Now().Add(f.ahead) },
+		now:    func() time.Time { return time.Now().Add(time.Duration(f.ahead.Load())) },
 		logger: func() *slog.Logger { return logger },
 	})
 	t.Cleanup(f.Stop)
@@ -119,10 +120,10 @@ func TestSchedules_Loop(t *testing.T) {
 		f.Start()
 		passes(s)
 		f.looked("a")
-		f.ahead = 3 * time.Hour // as after a sleep of the machine
+		f.ahead.Store(int64(3 * time.Hour)) // as after a sleep of the machine
 		passes(30 * s)
 		require.Equal(t, []time.Duration{3*time.Hour + 30*s}, f.looked("a"))
-		f.ahead = 0
+		f.ahead.Store(0)
 		passes(30 * s)
 		require.Len(t, f.looked("a"), 1, "back again")
 	})

@@ -14,7 +14,7 @@ import (
 const (
 	scheduleSQL     = "SELECT [[schedule]], [[nextRun]] FROM " + workflowsName + " WHERE [[key]] = {:key}"
 	saveScheduleSQL = "UPDATE " + workflowsName + " SET [[schedule]] = {:schedule}, [[nextRun]] = {:next} WHERE [[key]] = {:key}"
-	waitingSQL      = "SELECT [[key]] FROM " + workflowsName + " WHERE [[nextRun]] != ''"
+	activeKeysSQL   = "SELECT [[key]] FROM " + workflowsName + " WHERE json_extract([[schedule]], '$.active')"
 )
 
 // Schedule returns what is remembered of a workflow's schedule, as the
@@ -49,11 +49,11 @@ func (s *Store) SaveSchedule(app core.App, key string, state workflow.ScheduleSt
 	return nil
 }
 
-// Awaited lists the workflows that are stored as running at some time.
+// Awaited lists the workflows whose schedule is stored as an active one.
 func (s *Store) Awaited(ctx context.Context) ([]string, error) {
 	var keys []string
-	if err := s.app.ConcurrentDB().NewQuery(waitingSQL).WithContext(ctx).Column(&keys); err != nil {
-		return nil, fmt.Errorf("read the workflows that run at some time: %w", err)
+	if err := s.app.ConcurrentDB().NewQuery(activeKeysSQL).WithContext(ctx).Column(&keys); err != nil {
+		return nil, fmt.Errorf("read the workflows with a schedule: %w", err)
 	}
 	return keys, nil
 }
