@@ -61,6 +61,13 @@ func (f *fakeSchedules) looked(key string) []time.Duration {
 	return out
 }
 
+// seen is the last look.
+func (f *fakeSchedules) seen() trigger.Look {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.last
+}
+
 // every is a schedule of a fixed distance.
 func every(d time.Duration) func(string, time.Time) (time.Time, error) {
 	return func(_ string, now time.Time) (time.Time, error) { return now.Truncate(d).Add(d), nil }
@@ -77,10 +84,10 @@ func TestSchedules_Loop(t *testing.T) {
 		f.Start()
 		synctest.Wait()
 		require.Equal(t, []time.Duration{0}, f.looked("a"))
-		require.True(t, f.last.Began)
+		require.True(t, f.seen().Began)
 		passes(45 * s)
 		require.Equal(t, []time.Duration{20 * s, 40 * s}, f.looked("a"))
-		require.False(t, f.last.Began)
+		require.False(t, f.seen().Began)
 		f.Stop()
 		f.Stop()
 		passes(time.Hour)
@@ -88,8 +95,8 @@ func TestSchedules_Loop(t *testing.T) {
 		f.Start()
 		synctest.Wait()
 		require.Len(t, f.looked("a"), 1, "started again")
-		require.True(t, f.last.Began)
-		require.Zero(t, f.last.From)
+		require.True(t, f.seen().Began)
+		require.Zero(t, f.seen().From)
 	})
 	bubble(t, "nothing_to_run_is_nothing_to_do", func(t *testing.T) {
 		f := newFakeSchedules(t, never)
@@ -138,7 +145,7 @@ func TestSchedules_Loop(t *testing.T) {
 		f.Start()
 		synctest.Wait()
 		require.Equal(t, []time.Duration{0, 0, 0}, f.looked("a"))
-		require.Zero(t, f.last.From, "all of them")
+		require.Zero(t, f.seen().From, "all of them")
 	})
 	bubble(t, "a_failure_is_tried_again_later_and_later", func(t *testing.T) {
 		fails := 3
@@ -154,8 +161,8 @@ func TestSchedules_Loop(t *testing.T) {
 		f.Start()
 		passes(20 * s)
 		require.Equal(t, []time.Duration{0, s, 3 * s, 7 * s}, f.looked("a"))
-		require.True(t, f.last.Began, "nothing was looked at before")
-		require.Zero(t, f.last.From)
+		require.True(t, f.seen().Began, "nothing was looked at before")
+		require.Zero(t, f.seen().From)
 		require.Contains(t, f.log.String(), "panic: closed")
 		require.Contains(t, f.log.String(), "no such table")
 	})
@@ -198,9 +205,9 @@ func TestSchedules_Moved(t *testing.T) {
 		at := time.Now()
 		f.Moved("a", time.Time{}, at.Add(-40*time.Minute))
 		synctest.Wait()
-		require.Equal(t, at.Add(-40*time.Minute), f.last.From)
+		require.Equal(t, at.Add(-40*time.Minute), f.seen().From)
 		f.Moved("a", time.Time{}, at)
 		synctest.Wait()
-		require.Equal(t, at.Add(-slack), f.last.From, "what was looked at is over")
+		require.Equal(t, at.Add(-slack), f.seen().From, "what was looked at is over")
 	})
 }
