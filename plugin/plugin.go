@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/hook"
@@ -49,6 +50,9 @@ type Plugin struct {
 	owner       *owner.Owner
 	watcher     *watcher
 	janitor     *janitor
+	schedules   *schedules
+	dates       dateWatch
+	clock       func() time.Time // of the schedules
 	origin      origin
 	api         *api.API
 }
@@ -70,7 +74,7 @@ func Register(app core.App, config Config) error {
 	if Get(app) != nil {
 		return errors.New("register workflows: the app has them already")
 	}
-	p := &Plugin{app: app, config: config.withDefaults(app)}
+	p := &Plugin{app: app, config: config.withDefaults(app), clock: time.Now}
 	before := trigger.Handlers(app)
 	if err := p.build(); err != nil {
 		return fmt.Errorf("register workflows: %w", err)
@@ -140,6 +144,7 @@ func (p *Plugin) build() error {
 		Before:      before{p.executions},
 		Commits:     commits{p.store},
 		Requests:    requests{p.store},
+		Schedules:   p.store,
 		Catalog:     p.definitions.current,
 		RoleFields:  p.config.RoleFields,
 		Strict:      p.config.Strict,
@@ -147,6 +152,7 @@ func (p *Plugin) build() error {
 		NewID:       store.NewID,
 		Secret:      secret,
 	})
+	p.schedules = p.newSchedules()
 	return nil
 }
 
@@ -180,6 +186,9 @@ func (p *Plugin) bindHooks() {
 	p.app.OnBackupRestore().Bind(leaveOut)
 	store.BindHooks(p.app)
 	p.definitions.bindHooks()
+	p.dates.moved = p.moved
+	p.dates.bind(p.app)
+	p.app.OnRecordAfterDeleteSuccess("_workflows").Bind(&hook.Handler[*core.RecordEvent]{Id: hookID + "Schedule", Func: p.forget})
 }
 
 // serve loads the workflows, binds the routes and, once the port is bound,
@@ -225,11 +234,13 @@ func (p *Plugin) own() error {
 		return err
 	}
 	p.janitor.Start()
+	p.schedules.Start()
 	return nil
 }
 
 // disown ends it, before another process may begin.
 func (p *Plugin) disown() {
+	p.schedules.Stop()
 	p.janitor.Stop()
 	p.engine.Stop()
 }
@@ -237,16 +248,19 @@ func (p *Plugin) disown() {
 // published follows a new catalog. Where another process runs the workflows, that
 // one is told: a switch may have been moved.
 func (p *Plugin) published() {
+	p.dates.follow(p.definitions.current())
 	if !p.owner.Owns() {
 		p.executions.ring()
 		return
 	}
 	p.engine.Kick()
 	p.janitor.Refresh()
+	p.schedules.Refresh()
 }
 
 // rung looks at what another process has stored.
 func (p *Plugin) rung() {
+	p.schedules.Rescan()
 	p.definitions.follow()
 	p.engine.Look()
 }

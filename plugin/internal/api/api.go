@@ -29,6 +29,8 @@ type Service interface {
 	SetPaused(ctx context.Context, key string, paused bool) error
 	// Trigger answers a request to start the workflow {key} by hand.
 	Trigger(e *core.RequestEvent) error
+	// Schedule shows when a workflow runs; nil for one without a schedule.
+	Schedule(key string) (*workflow.ScheduleView, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -66,16 +68,24 @@ func (a *API) Bind(e *core.ServeEvent) {
 
 // onWorkflow does what the last part of the path says with one workflow.
 func (a *API) onWorkflow(e *core.RequestEvent) error {
-	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume, "trigger": a.service.Trigger}
-	do, ok := verbs[e.Request.PathValue("verb")]
+	verbs := map[string]struct {
+		method string
+		do     func(*core.RequestEvent) error
+	}{
+		"pause":    {http.MethodPost, a.pause},
+		"resume":   {http.MethodPost, a.resume},
+		"trigger":  {http.MethodPost, a.service.Trigger},
+		"schedule": {http.MethodGet, a.schedule},
+	}
+	verb, ok := verbs[e.Request.PathValue("verb")]
 	if !ok {
 		return e.NotFoundError("", nil)
 	}
-	if e.Request.Method != http.MethodPost {
-		e.Response.Header().Set("Allow", http.MethodPost)
+	if e.Request.Method != verb.method {
+		e.Response.Header().Set("Allow", verb.method)
 		return e.Error(http.StatusMethodNotAllowed, "", nil)
 	}
-	return do(e)
+	return verb.do(e)
 }
 
 // superusers answers guests with 401 and users with 403.

@@ -26,6 +26,9 @@ func Check(app core.App, def workflow.Definition) *workflow.Problem {
 			return wrong("on.collection", "%q is a view: nothing is written to it", c.Name)
 		}
 	}
+	if message := checkDateField(c, def.On); message != "" {
+		return wrong("on.field", "%s", message)
+	}
 	for _, name := range def.On.Fields {
 		if c.Fields.GetByName(name) == nil {
 			return wrong("on.fields", "collection %q has no field %q", c.Name, name)

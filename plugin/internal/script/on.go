@@ -28,11 +28,12 @@ type triggerKind struct {
 }
 
 var triggerKinds = map[workflow.TriggerType]triggerKind{
-	workflow.TriggerAction:  onAction,
-	workflow.TriggerBefore:  onBefore,
-	workflow.TriggerManual:  onManual,
-	workflow.TriggerWebhook: onWebhook,
-	workflow.TriggerRecord:  onRecord,
+	workflow.TriggerAction:   onAction,
+	workflow.TriggerBefore:   onBefore,
+	workflow.TriggerManual:   onManual,
+	workflow.TriggerWebhook:  onWebhook,
+	workflow.TriggerRecord:   onRecord,
+	workflow.TriggerSchedule: onSchedule,
 }
 
 func readOn(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *optionError {

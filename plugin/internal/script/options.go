@@ -56,6 +56,7 @@ func readOptions(vm *goja.Runtime, v goja.Value, def *workflow.Definition) *opti
 		},
 		func() *optionError { return readConcurrency(vm, o, def) },
 		func() *optionError { return readDedup(vm, o, def) },
+		func() *optionError { return overlapOrDedup(def) },
 		func() *optionError { return readPriority(o, def) },
 		func() *optionError { return readRetention(vm, o["retention"], def) },
 		func() *optionError { return readOnFailure(o, def) },

@@ -23,7 +23,7 @@ func specs() []collectionSpec {
 				boolean("enabled"), boolean("paused"), boolean("valid"), boolean("missing"), text("error"), hiddenJSON("problems"),
 				oneOf("mode", modes()...), jsonField("trigger"), jsonField("rule"),
 				oneOf("source", sourceFile, "dashboard", "go"), text("file"), number("version"),
-				hiddenJSON("counters"),
+				hiddenJSON("counters"), hiddenJSON("schedule"), date("nextRun"),
 				created(), updated(),
 			},
 			indexes: []indexSpec{{name: "idx_workflows_key", columns: "`key`", unique: true}},
@@ -105,6 +105,7 @@ func specs() []collectionSpec {
 				{name: "idx_workflowRequests_created", columns: "`created`"},
 			},
 		},
+		datesSpec(),
 	}
 }
 

@@ -119,19 +119,23 @@ func countDeleted(e *core.RecordEvent) error {
 	return addCounters(db, map[string]counters{row.Workflow: {row.Status: 1}})
 }
 
-// keepCounters makes a record that is saved whole carry the counters of the
-// moment: it may have been read before the last deletion.
+// keepCounters makes a record that is saved whole carry the counters and the
+// schedule of the moment: it may have been read before the last deletion or run.
 func keepCounters(e *core.RecordEvent) error {
 	app := e.App
 	defer func() { e.App = app }()
 	return app.RunInTransaction(func(tx core.App) error {
 		e.App = tx
-		var stored jsonText
-		err := tx.NonconcurrentDB().NewQuery("SELECT counters FROM " + workflowsName + " WHERE id = {:id}").Bind(dbx.Params{"id": e.Record.Id}).Row(&stored)
+		var stored, schedule jsonText
+		var next string
+		err := tx.NonconcurrentDB().NewQuery("SELECT [[counters]], [[schedule]], [[nextRun]] FROM "+workflowsName+" WHERE id = {:id}").
+			Bind(dbx.Params{"id": e.Record.Id}).Row(&stored, &schedule, &next)
 		if err != nil && !errors.Is(err, sql.ErrNoRows) {
 			return fmt.Errorf("read the counters of workflow %q: %w", e.Record.GetString("key"), err)
 		}
 		e.Record.Set("counters", stored.JSONRaw)
+		e.Record.Set("schedule", schedule.JSONRaw)
+		e.Record.Set("nextRun", next)
 		return e.Next()
 	})
 }

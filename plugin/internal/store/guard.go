@@ -19,7 +19,7 @@ const guardPriority = -10000
 // executions they may delete once these have ended; all else is refused with
 // 400. What the app itself writes does not pass here.
 func BindGuards(app core.App) {
-	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName, requestsName}
+	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName, requestsName, datesName}
 	guard(app.OnRecordCreateRequest(names...), guardCreate)
 	guard(app.OnRecordUpdateRequest(names...), guardUpdate)
 	guard(app.OnRecordDeleteRequest(names...), guardDelete)
@@ -39,6 +39,7 @@ var nouns = map[string]string{
 	tasksName:      "Tasks",
 	eventsName:     "Events",
 	requestsName:   "Remembered requests",
+	datesName:      "Dates of records",
 }
 
 func guardCreate(e *core.RecordRequestEvent) error {
@@ -73,6 +74,8 @@ func guardDelete(e *core.RecordRequestEvent) error {
 		return e.Next()
 	case versionsName:
 		return e.BadRequestError("Workflow versions can't be deleted: executions are pinned to them.", nil)
+	case datesName:
+		return e.BadRequestError("Dates of records can't be deleted over the API: their workflow would run again.", nil)
 	case requestsName:
 		return e.BadRequestError("Remembered requests can't be deleted over the API: they expire after 24 hours.", nil)
 	default:
@@ -87,7 +90,7 @@ func guardWorkflowUpdate(e *core.RecordRequestEvent) error {
 	errs := validation.Errors{}
 	for _, field := range e.Record.Collection().Fields {
 		name := field.GetName()
-		if name == "enabled" || name == "paused" || name == "counters" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
+		if name == "enabled" || name == "paused" || name == "counters" || name == "schedule" || name == "nextRun" || field.Type() == core.FieldTypeAutodate || sameField(field, e.Record, original) {
 			continue
 		}
 		errs[name] = validation.NewError("validation_read_only", fmt.Sprintf("The field %q comes from the workflow's file; only \"enabled\" and \"paused\" can be changed.", name))

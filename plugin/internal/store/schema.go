@@ -15,6 +15,7 @@ const (
 	tasksName      = "_workflowTasks"
 	eventsName     = "_workflowEvents"
 	requestsName   = "_workflowRequests"
+	datesName      = "_workflowDates"
 )
 
 // The largest values that PocketBase's own validation lets through. Scripts

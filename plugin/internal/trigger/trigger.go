@@ -45,6 +45,7 @@ type Config struct {
 	Before     Before
 	Commits    Commits
 	Requests   Requests
+	Schedules  Schedules
 	// Catalog returns the workflows of this moment.
 	Catalog func() *workflow.Catalog
 	// RoleFields are the fields of an auth record that name its roles.

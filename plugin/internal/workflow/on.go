@@ -47,6 +47,8 @@ type Trigger struct {
 	*Manual
 	*Webhook
 	*RecordTrigger
+	// Schedule is of TriggerSchedule only.
+	*Schedule
 }
 
 // Listens reports whether the trigger's actions include action.

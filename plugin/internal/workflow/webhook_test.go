@@ -28,8 +28,8 @@ func TestKeyExpression_ParamsBody(t *testing.T) {
 	require.Equal(t, "2", got, "one that is stored apart counts")
 }
 
-// TestTrigger_JSON: what a webhook is stays flat, and others have nothing of it.
-func TestTrigger_JSON(t *testing.T) {
+// TestWebhook_JSON: what a webhook is stays flat, and others have nothing of it.
+func TestWebhook_JSON(t *testing.T) {
 	t.Parallel()
 	raw, err := json.Marshal(Trigger{Type: TriggerAction})
 	require.NoError(t, err)
