@@ -1,0 +1,3 @@
+package nodes
+
+var httpNodes, messageNodes cases
