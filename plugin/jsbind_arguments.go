@@ -1,7 +1,9 @@
 package plugin
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/types"
 
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/records"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 )
 
@@ -35,8 +38,25 @@ func (b *jsBinding) helpers(obj *goja.Object) {
 	}
 }
 
+// refuse throws what is wrong with the arguments. In a workflow that is not retried:
+// the next attempt would have the same.
 func (a jsArguments) refuse(format string, args ...any) {
-	a.throw(fmt.Errorf(a.helper+": "+format, args...))
+	err := fmt.Errorf(a.helper+": "+format, args...)
+	if class, ok := goja.AssertConstructor(a.vm.Get("NonRetryableError")); ok {
+		if thrown, failed := class(nil, a.vm.ToValue(err.Error())); failed == nil {
+			panic(thrown)
+		}
+	}
+	a.throw(err)
+}
+
+// fail throws what went wrong with arguments that were right.
+func (a jsArguments) fail(err error) {
+	var option *records.OptionError
+	if errors.As(err, &option) {
+		a.refuse("%w", err)
+	}
+	a.throw(fmt.Errorf("%s: %w", a.helper, err))
 }
 
 // app is an argument that must be $app or a transaction's app.
@@ -118,10 +138,10 @@ func (a jsArguments) params(v goja.Value) map[string]any {
 	return a.values("params", v)
 }
 
-// list is a value, or the items of an array.
+// list is a value, or the items of an array, also one of PocketBase's, as of records.
 func (a jsArguments) list(v goja.Value) []goja.Value {
 	obj, ok := v.(*goja.Object)
-	if _, isList := v.Export().([]any); !ok || !isList {
+	if !ok || reflect.ValueOf(v.Export()).Kind() != reflect.Slice {
 		return []goja.Value{v}
 	}
 	var out []goja.Value

@@ -64,7 +64,7 @@ func (a jsArguments) mail() goja.Value {
 		m.Headers["Reply-To"] = strings.Join(replyTo, ", ")
 	}
 	if err := message.Mail(a.jsBinding.app(), m); err != nil {
-		a.refuse("%w", err)
+		a.fail(err)
 	}
 	return goja.Undefined()
 }
@@ -112,6 +112,8 @@ func (a jsArguments) attachments(v goja.Value) map[string]io.Reader {
 			out[name] = strings.NewReader(content)
 		case []byte:
 			out[name] = bytes.NewReader(content)
+		case *[]byte: // the body of an answer of $http.send
+			out[name] = bytes.NewReader(*content)
 		case goja.ArrayBuffer:
 			out[name] = bytes.NewReader(content.Bytes())
 		case *filesystem.File:

@@ -37,7 +37,7 @@ func (a jsArguments) aggregate() goja.Value {
 	}
 	rows, err := records.Aggregate(app, collection, q)
 	if err != nil {
-		a.refuse("%w", err)
+		a.fail(err)
 	}
 	if len(q.GroupBy) == 0 {
 		return a.json(a.helper, rows[0])
@@ -62,7 +62,7 @@ func (a jsArguments) updateRecords() goja.Value {
 	s := records.Selection{Collection: a.collection(app, 1), Filter: a.text("filter", a.call.Argument(2)), Params: a.params(a.call.Argument(4))}
 	n, err := records.Update(app, s, a.values("values", a.call.Argument(3)))
 	if err != nil {
-		a.refuse("%w", err)
+		a.fail(err)
 	}
 	return a.vm.ToValue(n)
 }
@@ -74,7 +74,7 @@ func (a jsArguments) deleteRecords() goja.Value {
 	s := records.Selection{Collection: a.collection(app, 1), Filter: a.text("filter", a.call.Argument(2)), Params: a.params(a.call.Argument(3))}
 	n, err := records.Delete(app, s)
 	if err != nil {
-		a.refuse("%w", err)
+		a.fail(err)
 	}
 	return a.vm.ToValue(n)
 }

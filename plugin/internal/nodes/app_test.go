@@ -114,6 +114,17 @@ func (d *demo) save(collection string, values map[string]any) *core.Record {
 	return r
 }
 
+// clear deletes what an earlier case has left.
+func (d *demo) clear() {
+	d.t.Helper()
+	for _, collection := range []string{"logs", "comments", "posts", "tags", "categories"} {
+		_, err := d.DB().NewQuery("DELETE FROM " + collection).Execute()
+		require.NoError(d.t, err)
+	}
+	_, err := d.DB().NewQuery("DELETE FROM users WHERE id != {:id}").Bind(map[string]any{"id": d.user.Id}).Execute()
+	require.NoError(d.t, err)
+}
+
 func (d *demo) post(values map[string]any) *core.Record {
 	d.t.Helper()
 	return d.save("posts", values)

@@ -94,7 +94,7 @@ func (x *run) unanswered(r *httpRequest, err error) goja.Value {
 // when the server is at fault or busy, not when the request is.
 func (x *run) refused(r *httpRequest, status int64, got *goja.Object) goja.Value {
 	message := fmt.Sprintf("%s answered %d", r.title(), status)
-	if raw, ok := got.Get("body").Export().([]byte); ok && len(raw) > 0 && utf8.Valid(raw) {
+	if raw := bodyOf(got); len(raw) > 0 && utf8.Valid(raw) {
 		message += ": " + shorten(strings.TrimSpace(string(raw)))
 	}
 	busy := status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable
@@ -128,7 +128,7 @@ func (x *run) readAnswer(got *goja.Object) *goja.Object {
 	_ = answer.Set("json", goja.Null())
 	_ = answer.Set("text", goja.Null())
 	_ = answer.Set("error", goja.Null())
-	raw, _ := got.Get("body").Export().([]byte)
+	raw := bodyOf(got)
 	isJSON := strings.Contains(http.Header(headers).Get("Content-Type"), "json")
 	if isJSON {
 		if v, err := x.parse(raw); err == nil {
@@ -140,6 +140,17 @@ func (x *run) readAnswer(got *goja.Object) *goja.Object {
 		_ = answer.Set("text", string(raw))
 	}
 	return answer
+}
+
+// bodyOf is the body of an answer of $http.send, a field of a Go struct.
+func bodyOf(got *goja.Object) []byte {
+	switch raw := got.Get("body").Export().(type) {
+	case []byte:
+		return raw
+	case *[]byte:
+		return *raw
+	}
+	return nil
 }
 
 // plain is a Go value as the script's own.
