@@ -83,6 +83,7 @@ type aggregateQuery struct {
 	inner      *dbx.SelectQuery
 	names      []string // of the outer columns
 	groups     []string // inner columns
+	bools      []string // names of groups that are true or false, to SQLite 1 or 0
 	outer      []string // expressions over inner columns
 }
 
@@ -117,6 +118,9 @@ func (q *aggregateQuery) group(path string) error {
 		return wrong("groupBy", "%s", err)
 	}
 	q.groups = append(q.groups, alias)
+	if _, isBool := fieldAt(q.app, q.collection, path).(*core.BoolField); isBool {
+		q.bools = append(q.bools, path)
+	}
 	return q.add(path, alias)
 }
 
@@ -185,6 +189,9 @@ func (q *aggregateQuery) rows(order string, limit int) ([]Row, error) {
 		for i, name := range q.names {
 			if raw, ok := values[i].([]byte); ok {
 				values[i] = string(raw)
+			}
+			if n, ok := values[i].(int64); ok && slices.Contains(q.bools, name) {
+				values[i] = n != 0
 			}
 			row[name] = values[i]
 		}

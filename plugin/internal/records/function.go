@@ -68,3 +68,18 @@ func (f function) fits(app core.App, collection *core.Collection) error {
 	}
 	return nil
 }
+
+// fieldAt is the field at the end of a path over relations, nil if there is none.
+func fieldAt(app core.App, collection *core.Collection, path string) core.Field {
+	hop, rest, more := strings.Cut(path, ".")
+	field := collection.Fields.GetByName(hop)
+	relation, ok := field.(*core.RelationField)
+	if !more || !ok {
+		return field
+	}
+	next, err := app.FindCachedCollectionByNameOrId(relation.CollectionId)
+	if err != nil {
+		return nil
+	}
+	return fieldAt(app, next, rest)
+}
