@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"bufio"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"mime"
@@ -21,7 +22,7 @@ type letter struct {
 	from  string
 	to    []string
 	head  mail.Header
-	parts map[string]string // by content type
+	parts map[string]string // by content type, attachments by name
 }
 
 // postOffice is an SMTP server on loopback.
@@ -115,30 +116,35 @@ func (l *letter) read(t testing.TB, text string) {
 		return
 	}
 	l.head, l.parts = message.Header, map[string]string{}
-	l.open(t, message.Header.Get("Content-Type"), message.Header.Get("Content-Transfer-Encoding"), message.Body)
+	l.open(t, message.Header, message.Body)
 }
 
+// header is of a message or of a part.
+type header interface{ Get(name string) string }
+
 // open reads a part, and the parts of it.
-func (l *letter) open(t testing.TB, contentType, encoding string, body io.Reader) {
-	kind, params, err := mime.ParseMediaType(contentType)
+func (l *letter) open(t testing.TB, head header, body io.Reader) {
+	kind, params, err := mime.ParseMediaType(head.Get("Content-Type"))
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	if !strings.HasPrefix(kind, "multipart/") {
-		if encoding == "quoted-printable" {
-			body = quotedprintable.NewReader(body)
+	if strings.HasPrefix(kind, "multipart/") {
+		parts := multipart.NewReader(body, params["boundary"])
+		for part, err := parts.NextRawPart(); err == nil; part, err = parts.NextRawPart() {
+			l.open(t, part.Header, part)
 		}
-		raw, _ := io.ReadAll(body)
-		l.parts[kind] = string(raw)
 		return
 	}
-	parts := multipart.NewReader(body, params["boundary"])
-	for {
-		part, err := parts.NextRawPart()
-		if err != nil {
-			return
-		}
-		l.open(t, part.Header.Get("Content-Type"), part.Header.Get("Content-Transfer-Encoding"), part)
+	switch head.Get("Content-Transfer-Encoding") {
+	case "quoted-printable":
+		body = quotedprintable.NewReader(body)
+	case "base64":
+		body = base64.NewDecoder(base64.StdEncoding, body)
 	}
+	if _, file, err := mime.ParseMediaType(head.Get("Content-Disposition")); err == nil && file["filename"] != "" {
+		kind = file["filename"]
+	}
+	raw, _ := io.ReadAll(body)
+	l.parts[kind] = string(raw)
 }
