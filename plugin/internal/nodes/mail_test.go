@@ -46,12 +46,12 @@ func TestMail(t *testing.T) {
 		require.Equal(t, "content of a, content of b", l.parts["a.txt"]+", "+l.parts["b.txt"])
 	})
 	t.Run("again when the server is busy", func(t *testing.T) {
-		office.refuses = 2
+		office.refuses.Store(2)
 		d.output("patient", object{})
 		require.Equal(t, "<b>h</b>", strings.TrimSpace((<-office.letters).parts["text/html"]))
 	})
 	t.Run("the server's error", func(t *testing.T) {
-		office.refuses = 1
+		office.refuses.Store(1)
 		status, message := d.failure("refused", object{})
 		require.Equal(t, "failed", status)
 		require.Equal(t, "$workflows.mail: send the e-mail: 451 \"come again later\"", message)

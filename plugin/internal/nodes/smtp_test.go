@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/mail"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pocketbase/pocketbase/core"
@@ -31,7 +32,7 @@ type postOffice struct {
 	address *net.TCPAddr
 	letters chan letter
 	// refuses makes it refuse so many e-mails first.
-	refuses int
+	refuses atomic.Int32
 }
 
 // newPostOffice listens, and makes the app send its e-mails there.
@@ -71,8 +72,7 @@ func (p *postOffice) serve(connection net.Conn) {
 		}
 		switch command := strings.ToUpper(line); {
 		case strings.HasPrefix(command, "MAIL FROM:"):
-			if p.refuses > 0 {
-				p.refuses--
+			if p.refuses.Add(-1) >= 0 {
 				say("451 come again later")
 				continue
 			}
