@@ -36,6 +36,7 @@ func (p *Plugin) bindVM(vm *goja.Runtime, current func() *workflow.Execution) {
 	_ = obj.Set("trigger", b.trigger)
 	_ = obj.Set("find", b.find)
 	_ = obj.Set("send", b.send)
+	b.helpers(obj)
 	_ = vm.Set("$workflows", obj)
 }
 
@@ -188,16 +189,21 @@ func (b *jsBinding) find(id string) goja.Value {
 	if err != nil {
 		b.throw(fmt.Errorf("$workflows.find: %w", err))
 	}
-	raw, err := json.Marshal(e)
+	return b.json("$workflows.find", e)
+}
+
+// json is a Go value as the script's own.
+func (b *jsBinding) json(helper string, v any) goja.Value {
+	raw, err := json.Marshal(v)
 	if err != nil {
-		b.throw(fmt.Errorf("$workflows.find: %w", err))
+		b.throw(fmt.Errorf("%s: %w", helper, err))
 	}
 	parse, _ := goja.AssertFunction(b.vm.Get("JSON").ToObject(b.vm).Get("parse"))
-	v, err := parse(goja.Undefined(), b.vm.ToValue(string(raw)))
+	out, err := parse(goja.Undefined(), b.vm.ToValue(string(raw)))
 	if err != nil {
-		b.throw(fmt.Errorf("$workflows.find: %w", err))
+		b.throw(fmt.Errorf("%s: %w", helper, err))
 	}
-	return v
+	return out
 }
 
 func (b *jsBinding) throw(err error) { panic(b.vm.NewGoError(err)) }

@@ -116,6 +116,7 @@ func (r *Runner) machine(c *compiled) *machine {
 	}
 	bindErrors(m.vm)
 	m.bindHTTP(r.config.Parent)
+	m.bindOutside()
 	m.bindSleep()
 	m.appValue, m.step, m.log = m.vm.Get("$app"), m.steps(), m.logger()
 	m.snapshot()

@@ -37,6 +37,7 @@ func (m *machine) steps() goja.Value {
 		"invoke":       (*run).invoke,
 		"parallel":     (*run).parallel,
 		"map":          (*run).mapItems,
+		"http":         (*run).http,
 		"task": func(x *run, _ goja.FunctionCall) goja.Value {
 			x.throw("ctx.step.task is not available in this version")
 			return nil
