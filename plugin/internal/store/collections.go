@@ -85,15 +85,8 @@ func specs() []collectionSpec {
 				{name: "idx_workflowEvents_token", columns: "`token`", where: "`token` != ''", unique: true},
 			},
 		},
-		{
-			name:        tasksName,
-			ofExecution: true,
-			fields: []core.Field{
-				text("step"), jsonField("assignees"), text("title"), text("description"),
-				jsonField("fields"), jsonField("actions"), oneOf("status", statuses()...), jsonField("answers"), date("dueAt"),
-			},
-			indexes: []indexSpec{{name: "idx_workflowTasks_execution", columns: "`execution`"}},
-		},
+		tasksSpec(),
+		peopleSpec(),
 		{
 			name: requestsName,
 			fields: []core.Field{
@@ -120,7 +113,7 @@ func EnsureCollections(app core.App) error {
 				return fmt.Errorf("ensure collection %s: %w", spec.name, err)
 			}
 		}
-		return nil
+		return ruleTasks(txApp)
 	})
 }
 
@@ -135,6 +128,13 @@ func ensureCollection(app core.App, spec collectionSpec) error {
 			Name: "execution", System: true, Required: true,
 			CollectionId: parent.Id, MaxSelect: 1, CascadeDelete: true,
 		}}, fields...)
+	}
+	if spec.ofTask {
+		relation, err := taskRelation(app)
+		if err != nil {
+			return err
+		}
+		fields = append([]core.Field{relation}, fields...)
 	}
 	c, err := app.FindCollectionByNameOrId(spec.name)
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -107,6 +108,7 @@ func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.End
 	}
 	s.Notify("update", e.ID)
 	s.Notify("update", ended.Canceled.IDs...)
+	s.realtime.notify(tasksName, "update", slices.Concat(ended.Tasks, ended.Canceled.Tasks)...)
 	return ended, nil
 }
 
@@ -120,7 +122,7 @@ func finishExecution(b *batch, e *workflow.Execution, args []any) (ended workflo
 		}
 	}
 	if e.Open {
-		if err := endSteps(b, e.ID, e.Status, formatDate(e.FinishedAt)); err != nil {
+		if ended.Tasks, err = endSteps(b, e.ID, e.Status, formatDate(e.FinishedAt)); err != nil {
 			return ended, rows, err
 		}
 	}

@@ -13,6 +13,7 @@ const (
 	executionsName = "_workflowExecutions"
 	stepsName      = "_workflowSteps"
 	tasksName      = "_workflowTasks"
+	peopleName     = "_workflowTaskPeople"
 	eventsName     = "_workflowEvents"
 	requestsName   = "_workflowRequests"
 )
@@ -43,8 +44,10 @@ type collectionSpec struct {
 	// ofExecution adds the relation "execution": the records live and die with
 	// their execution.
 	ofExecution bool
-	fields      []core.Field
-	indexes     []indexSpec
+	// ofTask adds the relation "task".
+	ofTask  bool
+	fields  []core.Field
+	indexes []indexSpec
 }
 
 type indexSpec struct {
@@ -115,9 +118,9 @@ func modes() []string {
 }
 
 func stepKinds() []string {
-	names := []string{"task"}
-	for _, k := range workflow.StepKinds {
-		names = append(names, string(k))
+	names := make([]string, len(workflow.StepKinds))
+	for i, k := range workflow.StepKinds {
+		names[i] = string(k)
 	}
 	return names
 }
