@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
@@ -18,6 +19,9 @@ type Tasks interface {
 	// Due ends the task of a step because its due date is over, unless it has ended
 	// already.
 	Due(ctx context.Context, step *workflow.Step) error
+	// Abandon closes the open tasks of an execution whose branch begins like this:
+	// nobody needs them any more.
+	Abandon(ctx context.Context, execution, branches string) error
 }
 
 var errNoTasks = errors.New("tasks are not available here")
@@ -72,4 +76,29 @@ func (s *Session) TaskEnd(ctx context.Context, step *workflow.Step) (found bool,
 		s.keep(step)
 	}
 	return found, err
+}
+
+// abandon closes the tasks of branches that a parallel step, which has ended, did
+// not wait for.
+func (s *Session) abandon(ctx context.Context, step *workflow.Step) error {
+	if step.Kind != workflow.StepParallel && step.Kind != workflow.StepMap || !step.Status.Final() || s.executor.Tasks == nil {
+		return nil
+	}
+	inside := branchOf(step, "")
+	if !s.asks(inside) {
+		return nil
+	}
+	return s.executor.Tasks.Abandon(ctx, s.e.ID, inside)
+}
+
+// asks reports whether a task is open in a branch that begins like this.
+func (s *Session) asks(inside string) bool {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	for key := range s.journal.unended {
+		if step := s.journal.steps[key]; step != nil && step.Kind == workflow.StepTask && strings.HasPrefix(key.branch, inside) {
+			return true
+		}
+	}
+	return false
 }

@@ -57,7 +57,7 @@ func endSteps(b *batch, execution string, status workflow.Status, now any) (task
 	if _, err := b.db.NewQuery(endStepsSQL).Bind(dbx.Params{"id": execution, "status": string(status), "now": now}).Execute(); err != nil {
 		return nil, err
 	}
-	return closeTasks(b, execution, now)
+	return closeTasks(b, execution, "", workflow.TaskEnded, now)
 }
 
 // wakeParentSQL queues an execution that waits for the end of a child.

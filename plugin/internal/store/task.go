@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"time"
 
@@ -99,15 +97,27 @@ func (s *Store) OpenTasks(ctx context.Context, execution string) ([]string, erro
 	return ids, nil
 }
 
-// closeTasks closes what is open of an execution that has ended.
-func closeTasks(b *batch, execution string, now any) ([]string, error) {
+// CloseTasks closes the open tasks of an execution in branches that begin like
+// this.
+func (s *Store) CloseTasks(ctx context.Context, execution, branches, reason string) error {
 	var ids []string
-	err := b.db.NewQuery("UPDATE " + tasksName + " SET status='canceled', reason={:reason}, updated={:now}" +
-		" WHERE execution = {:id} AND status = 'waiting' RETURNING id").
-		Bind(dbx.Params{"id": execution, "reason": workflow.TaskEnded, "now": now}).Column(&ids)
-	if errors.Is(err, sql.ErrNoRows) {
-		err = nil
+	err := s.write(ctx, func(b *batch) (err error) {
+		ids, err = closeTasks(b, execution, branches, reason, formatDate(time.Now()))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("close the tasks of execution %s: %w", execution, err)
 	}
+	s.realtime.notify(tasksName, "update", ids...)
+	return nil
+}
+
+const closeTasksSQL = "UPDATE " + tasksName + " SET status='canceled', reason={:reason}, updated={:now}" +
+	" WHERE execution = {:id} AND status = 'waiting' AND substr(branch, 1, length({:branches})) = {:branches} RETURNING id"
+
+func closeTasks(b *batch, execution, branches, reason string, now any) (ids []string, err error) {
+	err = b.db.NewQuery(closeTasksSQL).
+		Bind(dbx.Params{"id": execution, "branches": branches, "reason": reason, "now": now}).Column(&ids)
 	return ids, err
 }
 

@@ -23,6 +23,8 @@ type Store interface {
 	ChangeTask(ctx context.Context, id string, fn func(tx core.App, t *workflow.Task) error) (*workflow.Task, error)
 	// OpenTasks lists the open tasks of an execution.
 	OpenTasks(ctx context.Context, execution string) ([]string, error)
+	// CloseTasks closes the open tasks in branches that begin like this.
+	CloseTasks(ctx context.Context, execution, branches, reason string) error
 	// TaskOf reads a record of the tasks.
 	TaskOf(record *core.Record) (*workflow.Task, error)
 }
@@ -123,6 +125,11 @@ func (d *Desk) Due(ctx context.Context, step *workflow.Step) error {
 		return nil
 	}
 	return err
+}
+
+// Abandon closes the open tasks of an execution in branches that begin like this.
+func (d *Desk) Abandon(ctx context.Context, execution, branches string) error {
+	return d.config.Store.CloseTasks(ctx, execution, branches, workflow.TaskLost)
 }
 
 // ErrTooLarge says that a task's answers are more than a step can return.

@@ -71,6 +71,7 @@ const (
 	TaskDue       = "due"
 	TaskWithdrawn = "withdrawn"
 	TaskEnded     = "execution_ended"
+	TaskLost      = "branch_lost"
 )
 
 // Task is what a step asks people to decide.
