@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/stretchr/testify/require"
@@ -315,4 +316,52 @@ func TestTasks_Together(t *testing.T) {
 		require.Equal(t, "completed", row.GetString("status"))
 		require.Len(t, output(t, row).(map[string]any)["answers"], 1)
 	}
+}
+
+// TestTasks_Superuser acts for an assignee, and says for whom where it could be
+// several.
+func TestTasks_Superuser(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, plugin.Config{}, one(asking("ask", `{ `+two+`, quorum: "all" }`)))
+	people(a, "anna", "berta")
+	id := a.trigger("ask", nil)
+	url := "/api/workflows/tasks/" + a.opens(id).Id
+	for _, bad := range []map[string]any{{"action": "approve"}, {"action": "approve", "as": "users/nobody"}, {"action": "approve", "as": "anna00000000000"}} {
+		res := a.send("super", http.MethodPost, url, bad)
+		require.Equal(t, 400, res.StatusCode, res.body)
+		require.Contains(t, res.data(t)["data"], "as")
+	}
+	require.Equal(t, 200, a.send("super", http.MethodPost, url, map[string]any{"action": "approve", "as": "users/berta0000000000"}).StatusCode)
+	require.Equal(t, 409, a.send("super", http.MethodPost, url, map[string]any{"action": "approve", "as": "users/berta0000000000"}).StatusCode)
+	require.Equal(t, 200, a.send("super", http.MethodPost, url, map[string]any{"action": "approve"}).StatusCode, "only anna is left")
+	answers := output(t, a.ends(id)).(map[string]any)["answers"].([]any)
+	require.Equal(t, "users/berta0000000000", answers[0].(map[string]any)["for"])
+	require.Equal(t, "_superusers", answers[1].(map[string]any)["byCollection"])
+}
+
+// TestTasks_Sync: a response does not wait for people longer than for anything
+// else, and tells when they said no in time.
+func TestTasks_Sync(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, plugin.Config{SyncTimeout: 3 * time.Second}, one(`
+workflow("sync", { on: { type: "action", collection: "posts" }, mode: "sync" }, (ctx) => ctx.step.task("decide", { assignees: "anna00000000000", title: "Really?" }));`))
+	p := people(a, "anna")
+	rejected := make(chan answer, 1)
+	go func() { rejected <- a.create("?triggerWorkflows=sync", nil) }()
+	var task *core.Record
+	require.Eventually(t, func() bool {
+		var err error
+		task, err = a.FindFirstRecordByData("_workflowTasks", "status", "waiting")
+		return err == nil
+	}, soon, glance)
+	require.Equal(t, 200, a.as(p["anna"], http.MethodPost, "/api/workflows/tasks/"+task.Id, map[string]any{"action": "reject", "comment": "too dear"}).StatusCode)
+	res := <-rejected
+	require.Equal(t, 400, res.StatusCode, res.body)
+	require.Contains(t, res.body, "too dear")
+
+	res = a.create("?triggerWorkflows=sync", nil)
+	require.Equal(t, http.StatusAccepted, res.StatusCode, res.body)
+	id := res.id(t, "sync")
+	require.Equal(t, 200, a.decides(p["anna"], a.opens(id).Id, "approve").StatusCode)
+	require.Equal(t, "completed", a.ends(id).GetString("status"))
 }

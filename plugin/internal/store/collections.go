@@ -141,7 +141,9 @@ func ensureCollection(app core.App, spec collectionSpec) error {
 	case errors.Is(err, sql.ErrNoRows):
 		c = core.NewBaseCollection(spec.name)
 		c.System = true
-		c.ListRule, c.ViewRule = spec.rule, spec.rule
+		if !spec.ruledLater {
+			c.ListRule, c.ViewRule = spec.rule, spec.rule
+		}
 	case err != nil:
 		return err
 	case !c.System:

@@ -41,6 +41,8 @@ type collectionSpec struct {
 	// rule is the list and view rule; nil is superusers only. Nobody else may
 	// ever write.
 	rule *string
+	// ruledLater is true when the rule names a collection that comes after.
+	ruledLater bool
 	// ofExecution adds the relation "execution": the records live and die with
 	// their execution.
 	ofExecution bool

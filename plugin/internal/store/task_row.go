@@ -23,8 +23,11 @@ const taskRule = `@request.auth.id != "" && ` + peopleName + `_via_task.user ?= 
 
 // tasksSpec and peopleSpec are the collections of tasks.
 func tasksSpec() collectionSpec {
+	rule := taskRule
 	return collectionSpec{
 		name:        tasksName,
+		rule:        &rule,
+		ruledLater:  true,
 		ofExecution: true,
 		fields: []core.Field{
 			text("workflow"), text("step"), text("branch"), number("index"), jsonField("assignees"), jsonField("cc"),
