@@ -55,9 +55,11 @@ func (a *API) Bind(e *core.ServeEvent) {
 	group.POST("/executions/{id}/rerun", a.rerun).Bind(superusers())
 	group.POST("/executions/{id}/events/{event}", a.sendEvent)
 	group.POST("/events/send/{token}", a.sendByToken)
-	// Any method: Go's mux would refuse a more special path beside a pattern with
-	// one.
-	group.Any("/{key}/{verb}", a.onWorkflow)
+	// Each by itself: Go's mux refuses a pattern for any method beside the
+	// GET /{path...} that serves a host's files.
+	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete} {
+		group.Route(method, "/{key}/{verb}", a.onWorkflow)
+	}
 }
 
 // onWorkflow does what the last part of the path says with one workflow.
