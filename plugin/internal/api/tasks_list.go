@@ -52,7 +52,7 @@ func (t *tasks) list(e *core.RequestEvent) error {
 	query := e.Request.URL.Query()
 	filter, err := listFilter(query, e.HasSuperuserAuth())
 	if err != nil {
-		return e.BadRequestError(err.Error(), nil)
+		return e.BadRequestError(sentence(err), nil)
 	}
 	collection, err := t.app.FindCachedCollectionByNameOrId(tasksName)
 	if err != nil {
@@ -97,12 +97,12 @@ func listFilter(query url.Values, superuser bool) (string, error) {
 	case status == "":
 		filter = "status = 'waiting'"
 	case status != everything && !slices.Contains(workflow.Statuses, status):
-		return "", fmt.Errorf("The parameter status must be %q or one of %q.", everything, workflow.Statuses) //nolint:revive,staticcheck // shown as it is
+		return "", fmt.Errorf("the parameter status must be %q or one of %q", everything, workflow.Statuses)
 	case status != everything:
 		filter = "status = '" + string(status) + "'"
 	}
 	if !slices.Contains([]string{"", "assignee", "cc", everything}, part) {
-		return "", fmt.Errorf("The parameter part must be \"assignee\", \"cc\" or %q.", everything) //nolint:revive,staticcheck // shown as it is
+		return "", fmt.Errorf("the parameter part must be \"assignee\", \"cc\" or %q", everything)
 	}
 	if superuser && part == "" || superuser && part == everything {
 		return filter, nil

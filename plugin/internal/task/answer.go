@@ -68,7 +68,7 @@ func (d *Desk) Answer(ctx context.Context, id string, by Caller, answer Answer) 
 			Action: action.Key, Values: values, Comment: answer.Comment, By: by.ID, ByCollection: by.Collection, At: d.config.Now().UTC(),
 		}
 		if place.Person != by.Person {
-			a.For = place.Person.String()
+			a.For = place.String()
 		}
 		if end := t.Answer(a); end != nil {
 			return d.end(ctx, tx, t, end)

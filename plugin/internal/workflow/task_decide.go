@@ -186,7 +186,7 @@ func (t *Task) Delegate(from *Place, to Person) error {
 	if t.Place(to) != nil {
 		return fmt.Errorf("%s is an assignee of the task already", to)
 	}
-	old := from.Person.String()
+	old := from.String()
 	from.Person, from.DelegatedBy, from.Notified = to, old, false
 	for i := range t.Places {
 		if t.Places[i].After == old {
@@ -205,7 +205,7 @@ func (t *Task) AddSigner(by *Place, who Person, before bool) error {
 	case len(t.Places) >= MaxPeople:
 		return fmt.Errorf("a task can't have more than %d assignees", MaxPeople)
 	}
-	place := Place{Person: who, AddedBy: by.Person.String()}
+	place := Place{Person: who, AddedBy: by.String()}
 	at := 1 + slices.IndexFunc(t.Places, func(p Place) bool { return p.Person == by.Person })
 	switch {
 	case before:
@@ -214,7 +214,7 @@ func (t *Task) AddSigner(by *Place, who Person, before bool) error {
 			by.After = who.String()
 		}
 	case t.Order != OrderSequential:
-		place.After = by.Person.String()
+		place.After = by.String()
 	}
 	t.Places = slices.Insert(t.Places, at, place)
 	return nil
