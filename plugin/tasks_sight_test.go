@@ -195,8 +195,10 @@ func TestTasks_Realtime(t *testing.T) {
 	id = a.trigger("ask", nil)
 	a.opens(id)
 	require.Equal(t, "create waiting", told(t, assignee))
+	require.Equal(t, "create waiting", told(t, copied))
 	require.Equal(t, 200, a.send("super", http.MethodPost, "/api/workflows/executions/"+id+"/cancel", nil).StatusCode)
 	require.Equal(t, "update canceled", told(t, assignee), "the end of the execution is told too")
+	require.Equal(t, "update canceled", told(t, copied))
 	for _, stranger := range strangers {
 		select {
 		case m := <-stranger.Channel():
