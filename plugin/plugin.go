@@ -26,6 +26,7 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/owner"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/task"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/trigger"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
@@ -45,6 +46,7 @@ type Plugin struct {
 	runner      *script.Runner
 	engine      *engine.Engine
 	trigger     *trigger.Trigger
+	desk        *task.Desk
 	definitions *definitions
 	executions  *executions
 	owner       *owner.Owner
@@ -112,10 +114,12 @@ func (p *Plugin) build() error {
 		MatchEvent:    p.store.MatchEvent,
 	})
 	runner := runnerAdapter{p.runner}
+	p.desk = p.newDesk()
 	p.engine = engine.New(engine.Config{
 		Store:           p.store,
 		Journal:         journal{p.store},
 		Waits:           waits{p.store, p},
+		Tasks:           p.desk,
 		Runner:          runner,
 		Workers:         p.config.Workers,
 		Buffer:          p.config.Buffer,
@@ -205,6 +209,7 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 	p.origin.set(e)
 	p.trigger.Bind(e)
 	p.api.Bind(e)
+	api.BindTasks(e, p.app, p.desk)
 	if err := e.Next(); err != nil {
 		return err
 	}
@@ -272,6 +277,7 @@ func (p *Plugin) stop() {
 	before{p.executions}.interrupt(engine.ErrStopping)
 	p.owner.Stop()  // and the engine with it
 	p.engine.Stop() // what ran for requests while another process had it
+	p.desk.Stop()
 	p.store.Stop()
 }
 

@@ -100,6 +100,8 @@ type Config struct {
 	Journal Journal
 	Waits   Waits
 	Runner  Runner
+	// Tasks is what people can be asked by. Nil refuses tasks.
+	Tasks Tasks
 
 	// Buffer is how many executions wait in memory. Defaults to 4096.
 	Buffer int

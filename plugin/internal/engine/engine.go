@@ -87,7 +87,7 @@ func New(config Config) *Engine {
 		slots: &slots{free: config.Workers, now: config.Now},
 	}
 	e.executor = &Executor{
-		Journal: config.Journal, Waits: config.Waits, Runner: config.Runner, Now: config.Now, Policy: config.Policy,
+		Journal: config.Journal, Waits: config.Waits, Tasks: config.Tasks, Runner: config.Runner, Now: config.Now, Policy: config.Policy,
 		started: func(child *workflow.Execution) { e.Submit(child) },
 	}
 	e.slots.freed = func() {

@@ -15,6 +15,7 @@ type Executor struct {
 	Journal Journal
 	// Waits is nil where nothing may wait, as in a write's own transaction.
 	Waits   Waits
+	Tasks   Tasks
 	Runner  Runner
 	Now     func() time.Time
 	Policy  func(e *workflow.Execution) Policy

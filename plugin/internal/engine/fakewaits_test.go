@@ -135,7 +135,7 @@ func (s *fakeStore) SendEvent(execution, name, payload string) (woken []workflow
 	v := workflow.Event{ID: s.newID("event"), Execution: execution, Name: name, Payload: []byte(payload)}
 	s.events = append(s.events, fakeEvent{Event: v})
 	waits := slices.ContainsFunc(s.journal[execution], func(step workflow.Step) bool {
-		return step.Status == workflow.StatusWaiting && step.Kind == workflow.StepWaitForEvent && step.Ref == name
+		return step.Status == workflow.StatusWaiting && (step.Kind == workflow.StepWaitForEvent || step.Kind == workflow.StepTask) && step.Ref == name
 	})
 	if waits {
 		woken = s.wakeParent(execution)

@@ -156,7 +156,7 @@ func (s *Session) Save(ctx context.Context, step *workflow.Step) error {
 		return fmt.Errorf("save step %q: %w", step.Name, err)
 	}
 	s.keep(step)
-	return nil
+	return s.abandon(ctx, step)
 }
 
 // Transaction runs fn in a database transaction that also stores the step. fn

@@ -31,6 +31,8 @@ const errorClasses = `(function() {
 		NonRetryableError: define("NonRetryableError"),
 		RetryAfterError: define("RetryAfterError", (e, delay) => { e.delay = delay; }),
 		TimeoutError: define("TimeoutError"),
+		RejectedError: define("RejectedError"),
+		WithdrawnError: define("WithdrawnError"),
 	};
 })()`
 

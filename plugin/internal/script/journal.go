@@ -24,6 +24,7 @@ type Journal interface {
 	Now() time.Time
 
 	waits
+	tasks
 	branches
 }
 

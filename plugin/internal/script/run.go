@@ -117,7 +117,7 @@ func (x *run) ended(result goja.Value, err error) workflow.Outcome {
 	case errors.As(err, &thrown) && x.lastFailed != nil && thrown.Value().SameAs(x.lastFailed):
 		f := failureOf(x.vm, err, x.runner.config.WorkflowsDir)
 		f.Step = x.failedStep
-		return x.outcome(workflow.StatusFailed, f)
+		return x.uncaught(f)
 	default:
 		return x.outcome(workflow.StatusError, failureOf(x.vm, err, x.runner.config.WorkflowsDir))
 	}

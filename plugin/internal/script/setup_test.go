@@ -190,6 +190,14 @@ func (j *journal) Child(context.Context, *workflow.Step) (*workflow.Execution, e
 	return nil, workflow.ErrGone
 }
 
+func (j *journal) OpenTask(context.Context, *workflow.Step, workflow.TaskOptions) (refused, err error) {
+	return nil, workflow.ErrGone
+}
+
+func (j *journal) TaskDue(context.Context, *workflow.Step) error { return workflow.ErrGone }
+
+func (j *journal) TaskEnd(context.Context, *workflow.Step) (bool, error) { return false, nil }
+
 func (j *journal) Fork(*workflow.Step) {}
 
 func (j *journal) BranchStep(*workflow.Step, string) *workflow.Step { return &workflow.Step{} }

@@ -38,10 +38,7 @@ func (m *machine) steps() goja.Value {
 		"parallel":     (*run).parallel,
 		"map":          (*run).mapItems,
 		"http":         (*run).http,
-		"task": func(x *run, _ goja.FunctionCall) goja.Value {
-			x.throw("ctx.step.task is not available in this version")
-			return nil
-		},
+		"task":         (*run).task,
 	} {
 		_ = o.Set(name, m.method(method))
 	}
@@ -350,6 +347,7 @@ func (x *run) recordedError(step *workflow.Step) goja.Value {
 		f = &workflow.Failure{Name: "Error", Message: "the step ended as " + string(step.Status)}
 	}
 	v := newError(x.vm, f.Name, f.Message)
+	x.answered(v, step)
 	x.lastFailed, x.failedStep = v, step.Name
 	if f.Step != "" { // a step in one of its branches
 		x.failedStep = f.Step

@@ -240,11 +240,3 @@ func readParts(v goja.Value) ([]part, error) {
 	}
 	return parts, nil
 }
-
-// exported is a value as Go has it, nil for none.
-func exported(v goja.Value) any {
-	if v == nil {
-		return nil
-	}
-	return v.Export()
-}

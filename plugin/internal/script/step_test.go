@@ -162,18 +162,6 @@ func TestStep_NotInsideAnotherStep(t *testing.T) {
 	}`), "after the step all is well")
 }
 
-func TestStep_UnavailableMethodsSaySo(t *testing.T) {
-	t.Parallel()
-	s := newStage(t)
-	for _, method := range []string{"task"} {
-		out, j := s.run(`(ctx) => { ctx.step.` + method + `("a", 1) }`)
-		require.Equal(t, workflow.StatusError, out.Status)
-		require.Equal(t, "ctx.step."+method+" is not available in this version", out.Failure.Message)
-		require.Contains(t, out.Failure.Stack, "workflows/w.js:2:")
-		require.Empty(t, j.saved)
-	}
-}
-
 func TestStep_JournalRefuses(t *testing.T) {
 	t.Parallel()
 	s := newStage(t)

@@ -96,3 +96,11 @@ func checkPrimitive(v goja.Value, path string) error {
 	}
 	return nil
 }
+
+// exported is a value as Go has it, nil for none.
+func exported(v goja.Value) any {
+	if v == nil {
+		return nil
+	}
+	return v.Export()
+}

@@ -49,12 +49,15 @@ const cancelSQL = familySQL + "UPDATE " + executionsName + " SET status='cancele
 // endStepsSQL ends what the steps of an ended execution wait for.
 const endStepsSQL = "UPDATE " + stepsName + " SET status={:status}, wakeAt='', finishedAt={:now} WHERE execution = {:id} AND status IN (" + activeStatuses + ")"
 
-func endSteps(b *batch, execution string, status workflow.Status, now any) error {
+// endSteps also closes the tasks that were open, and returns their ids.
+func endSteps(b *batch, execution string, status workflow.Status, now any) (tasks []string, err error) {
 	if status != workflow.StatusAborted {
 		status = workflow.StatusCanceled
 	}
-	_, err := b.db.NewQuery(endStepsSQL).Bind(dbx.Params{"id": execution, "status": string(status), "now": now}).Execute()
-	return err
+	if _, err := b.db.NewQuery(endStepsSQL).Bind(dbx.Params{"id": execution, "status": string(status), "now": now}).Execute(); err != nil {
+		return nil, err
+	}
+	return closeTasks(b, execution, "", workflow.TaskEnded, now)
 }
 
 // wakeParentSQL queues an execution that waits for the end of a child.
@@ -75,6 +78,7 @@ func (s *Store) Cancel(ctx context.Context, ids []string, reason string) (workfl
 		return workflow.Canceled{}, fmt.Errorf("cancel %d executions: %w", len(ids), err)
 	}
 	s.Notify("update", done.IDs...)
+	s.realtime.notify(tasksName, "update", done.Tasks...)
 	return done, nil
 }
 
@@ -97,9 +101,11 @@ func cancelFamily(b *batch, where string, params dbx.Params, reason string) (wor
 	var done workflow.Canceled
 	for _, r := range rows {
 		done.IDs = append(done.IDs, r.ID)
-		if err := endSteps(b, r.ID, workflow.StatusCanceled, params["now"]); err != nil {
+		tasks, err := endSteps(b, r.ID, workflow.StatusCanceled, params["now"])
+		if err != nil {
 			return workflow.Canceled{}, err
 		}
+		done.Tasks = append(done.Tasks, tasks...)
 		if !r.Waited {
 			continue
 		}

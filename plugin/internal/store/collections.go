@@ -85,15 +85,8 @@ func specs() []collectionSpec {
 				{name: "idx_workflowEvents_token", columns: "`token`", where: "`token` != ''", unique: true},
 			},
 		},
-		{
-			name:        tasksName,
-			ofExecution: true,
-			fields: []core.Field{
-				text("step"), jsonField("assignees"), text("title"), text("description"),
-				jsonField("fields"), jsonField("actions"), oneOf("status", statuses()...), jsonField("answers"), date("dueAt"),
-			},
-			indexes: []indexSpec{{name: "idx_workflowTasks_execution", columns: "`execution`"}},
-		},
+		tasksSpec(),
+		peopleSpec(),
 		{
 			name: requestsName,
 			fields: []core.Field{
@@ -121,7 +114,7 @@ func EnsureCollections(app core.App) error {
 				return fmt.Errorf("ensure collection %s: %w", spec.name, err)
 			}
 		}
-		return nil
+		return ruleTasks(txApp)
 	})
 }
 
@@ -137,12 +130,21 @@ func ensureCollection(app core.App, spec collectionSpec) error {
 			CollectionId: parent.Id, MaxSelect: 1, CascadeDelete: true,
 		}}, fields...)
 	}
+	if spec.ofTask {
+		relation, err := taskRelation(app)
+		if err != nil {
+			return err
+		}
+		fields = append([]core.Field{relation}, fields...)
+	}
 	c, err := app.FindCollectionByNameOrId(spec.name)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		c = core.NewBaseCollection(spec.name)
 		c.System = true
-		c.ListRule, c.ViewRule = spec.rule, spec.rule
+		if !spec.ruledLater {
+			c.ListRule, c.ViewRule = spec.rule, spec.rule
+		}
 	case err != nil:
 		return err
 	case !c.System:

@@ -33,5 +33,6 @@ func (t *TxStore) Cancel(_ context.Context, ids []string, reason string) (workfl
 		return workflow.Canceled{}, fmt.Errorf("cancel %d executions: %w", len(ids), err)
 	}
 	t.store.notifyAfter(t.app, "update", done.IDs...)
+	t.store.tasksAfter(t.app, done.Tasks)
 	return done, nil
 }

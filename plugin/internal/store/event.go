@@ -18,7 +18,7 @@ const (
 		" WHERE EXISTS (SELECT 1 FROM " + executionsName + " WHERE id = {:execution} AND status IN (" + activeStatuses + "))"
 	// wakeForEventSQL queues the execution only if it waits for this event.
 	wakeForEventSQL = "UPDATE " + executionsName + " SET status='queued', wakeAt='' WHERE id = {:execution} AND status = 'waiting'" +
-		" AND EXISTS (SELECT 1 FROM " + stepsName + " WHERE execution = {:execution} AND status = 'waiting' AND kind = 'waitForEvent' AND ref = {:name})"
+		" AND EXISTS (SELECT 1 FROM " + stepsName + " WHERE execution = {:execution} AND status = 'waiting' AND kind IN ('waitForEvent','task') AND ref = {:name})"
 	eventsSQL = "SELECT id, payload FROM " + eventsName + " WHERE execution = {:execution} AND name = {:name} AND step = '' ORDER BY id"
 	takeEvent = "UPDATE " + eventsName + " SET step = {:step} WHERE id = {:id} AND step = ''"
 )

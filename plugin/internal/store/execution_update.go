@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
@@ -110,6 +111,7 @@ func (s *Store) Finish(ctx context.Context, e *workflow.Execution) (workflow.End
 	if e.Sequel != nil {
 		s.Notify("create", e.Sequel.ID)
 	}
+	s.realtime.notify(tasksName, "update", slices.Concat(ended.Tasks, ended.Canceled.Tasks)...)
 	return ended, nil
 }
 
@@ -123,7 +125,7 @@ func finishExecution(b *batch, e *workflow.Execution, args []any) (ended workflo
 		}
 	}
 	if e.Open {
-		if err := endSteps(b, e.ID, e.Status, formatDate(e.FinishedAt)); err != nil {
+		if ended.Tasks, err = endSteps(b, e.ID, e.Status, formatDate(e.FinishedAt)); err != nil {
 			return ended, rows, err
 		}
 	}

@@ -19,7 +19,7 @@ const guardPriority = -10000
 // executions they may delete once these have ended; all else is refused with
 // 400. What the app itself writes does not pass here.
 func BindGuards(app core.App) {
-	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, eventsName, requestsName, datesName}
+	names := []string{workflowsName, versionsName, executionsName, stepsName, tasksName, peopleName, eventsName, requestsName, datesName}
 	guard(app.OnRecordCreateRequest(names...), guardCreate)
 	guard(app.OnRecordUpdateRequest(names...), guardUpdate)
 	guard(app.OnRecordDeleteRequest(names...), guardDelete)
@@ -37,6 +37,7 @@ var nouns = map[string]string{
 	executionsName: "Executions",
 	stepsName:      "Steps",
 	tasksName:      "Tasks",
+	peopleName:     "Participants of tasks",
 	eventsName:     "Events",
 	requestsName:   "Remembered requests",
 	datesName:      "Dates of records",

@@ -10,8 +10,8 @@ import (
 // Beyond that new ones are dropped: realtime messages are no journal.
 const maxPending = 1 << 16
 
-// change is one message to send: what happened to which execution.
-type change struct{ action, id string }
+// change is one message to send: what happened to which record.
+type change struct{ collection, action, id string }
 
 // broadcaster tells realtime subscribers of changed executions, which are
 // written without app.Save. It owns one goroutine, so that messages about one
@@ -60,7 +60,7 @@ func (b *broadcaster) stop() {
 	}
 }
 
-func (b *broadcaster) notify(action string, ids ...string) {
+func (b *broadcaster) notify(collection, action string, ids ...string) {
 	if len(ids) == 0 || b.app.SubscriptionsBroker().TotalClients() == 0 {
 		return
 	}
@@ -70,7 +70,7 @@ func (b *broadcaster) notify(action string, ids ...string) {
 		return
 	}
 	for _, id := range ids {
-		b.push(change{action, id})
+		b.push(change{collection, action, id})
 	}
 	select {
 	case b.wake <- struct{}{}:

@@ -13,6 +13,7 @@ const (
 	executionsName = "_workflowExecutions"
 	stepsName      = "_workflowSteps"
 	tasksName      = "_workflowTasks"
+	peopleName     = "_workflowTaskPeople"
 	eventsName     = "_workflowEvents"
 	requestsName   = "_workflowRequests"
 	datesName      = "_workflowDates"
@@ -41,11 +42,15 @@ type collectionSpec struct {
 	// rule is the list and view rule; nil is superusers only. Nobody else may
 	// ever write.
 	rule *string
+	// ruledLater is true when the rule names a collection that comes after.
+	ruledLater bool
 	// ofExecution adds the relation "execution": the records live and die with
 	// their execution.
 	ofExecution bool
-	fields      []core.Field
-	indexes     []indexSpec
+	// ofTask adds the relation "task".
+	ofTask  bool
+	fields  []core.Field
+	indexes []indexSpec
 }
 
 type indexSpec struct {
@@ -116,9 +121,9 @@ func modes() []string {
 }
 
 func stepKinds() []string {
-	names := []string{"task"}
-	for _, k := range workflow.StepKinds {
-		names = append(names, string(k))
+	names := make([]string, len(workflow.StepKinds))
+	for i, k := range workflow.StepKinds {
+		names[i] = string(k)
 	}
 	return names
 }

@@ -51,7 +51,9 @@ func (s *Store) Stop() {
 // message with their present rows, in order and without waiting. Action is
 // "create" or "update". It costs next to nothing when no client is connected.
 // Call it after the commit.
-func (s *Store) Notify(action string, ids ...string) { s.realtime.notify(action, ids...) }
+func (s *Store) Notify(action string, ids ...string) {
+	s.realtime.notify(executionsName, action, ids...)
+}
 
 // notifyAfter is Notify once the transaction of app, if it is one, has
 // committed.

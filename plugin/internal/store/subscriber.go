@@ -26,7 +26,7 @@ type subscription struct {
 // broadcast sends a change as PocketBase itself sends the changes of records
 // that were saved through the app: same topics, rules, options and shape.
 func (b *broadcaster) broadcast(c change) error {
-	collection, err := b.app.FindCachedCollectionByNameOrId(executionsName)
+	collection, err := b.app.FindCachedCollectionByNameOrId(c.collection)
 	if err != nil {
 		return fmt.Errorf("find collection: %w", err)
 	}

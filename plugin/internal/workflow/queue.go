@@ -11,6 +11,8 @@ type Canceled struct {
 	IDs []string
 	// Woken are the parents that were waiting for one of them.
 	Woken []Waiter
+	// Tasks are the open ones that went with them.
+	Tasks []string
 }
 
 // Ended is what the end of an execution set in motion.
@@ -19,4 +21,6 @@ type Ended struct {
 	Woken []Waiter
 	// Canceled are the children that it left behind.
 	Canceled Canceled
+	// Tasks are the open ones that went with it.
+	Tasks []string
 }

@@ -24,6 +24,8 @@ const (
 	StepWaitForEvent StepKind = "waitForEvent"
 	// StepEventURL makes a URL by which an event can be sent once.
 	StepEventURL StepKind = "eventUrl"
+	// StepTask asks people for a decision and waits for it.
+	StepTask StepKind = "task"
 	// StepInvoke starts another workflow and may wait for its end.
 	StepInvoke StepKind = "invoke"
 	// StepParallel runs named functions side by side.
@@ -36,7 +38,7 @@ const (
 
 // StepKinds lists every kind.
 var StepKinds = []StepKind{
-	StepRun, StepTransaction, StepSleep, StepSleepUntil, StepWaitForEvent, StepEventURL, StepInvoke, StepParallel, StepMap, StepBranch,
+	StepRun, StepTransaction, StepSleep, StepSleepUntil, StepWaitForEvent, StepEventURL, StepTask, StepInvoke, StepParallel, StepMap, StepBranch,
 }
 
 // Step is one journal entry of an execution.
