@@ -176,10 +176,13 @@ func TestRead_Only(t *testing.T) {
 	a := newApp(t, plugin.Config{}, one(readWorkflows))
 	id := a.create("?triggerWorkflows=good", nil).id(t, "good")
 	a.drain()
-	record(t, a, "_workflowTasks", map[string]any{"execution": id, "title": "nothing makes these yet"})
+	task := record(t, a, "_workflowTasks", map[string]any{"execution": id, "title": "a task of nobody"})
+	record(t, a, "_workflowTaskPeople", map[string]any{"execution": id, "task": task.Id, "user": "nobody", "userCollection": "users"})
+	record(t, a, "_workflowDates", map[string]any{"workflow": "good", "record": "r", "value": "2026-01-01 00:00:00.000Z"})
+	record(t, a, "_workflowEvents", map[string]any{"execution": id, "name": "hello"})
 	record(t, a, "_workflowRequests", map[string]any{"digest": "d", "fingerprint": "f"})
 	who := callers(a)
-	collections := []string{"_workflows", "_workflowVersions", "_workflowExecutions", "_workflowSteps", "_workflowTasks", "_workflowRequests"}
+	collections := []string{"_workflows", "_workflowVersions", "_workflowExecutions", "_workflowSteps", "_workflowTasks", "_workflowTaskPeople", "_workflowDates", "_workflowEvents", "_workflowRequests"}
 	ids := map[string]string{}
 	state := func() string {
 		var all []any
@@ -212,7 +215,12 @@ func TestRead_Only(t *testing.T) {
 				refused(t, a.send("", http.MethodPost, records, body, who[name]...))
 				refused(t, a.send("", http.MethodPatch, records+"/"+ids[c], body, who[name]...))
 				refused(t, a.send("", http.MethodDelete, records+"/"+ids[c], nil, who[name]...))
-				if c != "_workflowExecutions" {
+				switch c {
+				case "_workflowExecutions":
+				case "_workflowTasks": // those of others
+					require.EqualValues(t, 0, a.send("", http.MethodGet, records, nil, who[name]...).data(t)["totalItems"])
+					require.Equal(t, http.StatusNotFound, a.send("", http.MethodGet, records+"/"+ids[c], nil, who[name]...).StatusCode)
+				default:
 					require.Equal(t, http.StatusForbidden, a.send("", http.MethodGet, records, nil, who[name]...).StatusCode)
 					require.Equal(t, http.StatusForbidden, a.send("", http.MethodGet, records+"/"+ids[c], nil, who[name]...).StatusCode)
 				}
