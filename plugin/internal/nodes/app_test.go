@@ -201,7 +201,12 @@ func (d *demo) logs() []string {
 
 func (d *demo) request(method, url, body string) *http.Response {
 	d.t.Helper()
-	token, err := d.user.NewAuthToken()
+	return d.requestOf(d.user, method, url, body)
+}
+
+func (d *demo) requestOf(who *core.Record, method, url, body string) *http.Response {
+	d.t.Helper()
+	token, err := who.NewAuthToken()
 	require.NoError(d.t, err)
 	request := httptest.NewRequest(method, url, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")

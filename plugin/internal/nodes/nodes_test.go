@@ -16,7 +16,7 @@ type cases map[string]func(t *testing.T, d *demo)
 
 // groups are the cases by the file they run.
 func groups() map[string]cases {
-	return map[string]cases{"flow": flowNodes, "calculate": calculateNodes, "data": dataNodes, "http": httpNodes, "messages": messageNodes}
+	return map[string]cases{"flow": flowNodes, "calculate": calculateNodes, "data": dataNodes, "http": httpNodes, "messages": messageNodes, "people": peopleNodes}
 }
 
 func allNodes() cases {
