@@ -25,6 +25,8 @@ type clock struct {
 	release func() bool
 	// over is true once the script time is.
 	over bool
+	// expire ends the body that within runs as its time-out does; nil outside.
+	expire func()
 }
 
 func (c *clock) open(ctx context.Context, vm *goja.Runtime, limit time.Duration) {
@@ -85,16 +87,18 @@ func (c *clock) within(ctx context.Context, limit time.Duration, body func()) (o
 	}
 	mine := &stepTimeout{}
 	done := false
-	timer := time.AfterFunc(limit, func() {
+	c.expire = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if !done && !c.closed {
 			over = true
 			c.vm.Interrupt(mine)
 		}
-	})
+	}
+	timer := time.AfterFunc(limit, c.expire)
 	body()
 	timer.Stop()
+	c.expire = nil
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	done = true

@@ -188,3 +188,22 @@ func TestClock_NoRunBeginsOrParksAfterItsTime(t *testing.T) {
 	}
 	require.LessOrEqual(t, ran, 1, "later ones did not begin")
 }
+
+// TestClock_SleepCutShort: a sleep that a time-out ends is not slept, also where
+// nothing follows it that could be interrupted.
+func TestClock_SleepCutShort(t *testing.T) {
+	t.Parallel()
+	s := newStage(t)
+	sleeper := s.define(handler(`(ctx) => { sleep(60000); return "slept" }`), nil)
+	for range 50 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		out, _ := s.execute(ctx, sleeper)
+		cancel()
+		require.Equal(t, workflow.StatusAborted, out.Status)
+		require.Equal(t, "timeout", out.Reason)
+
+		out, _ = s.run(`(ctx) => { try { ctx.step.run("a", { timeout: 1 }, () => { sleep(60000); return "slept" }) } catch (e) { return e.name } }`)
+		require.Equal(t, workflow.StatusCompleted, out.Status, out.Failure)
+		require.JSONEq(t, `"TimeoutError"`, string(out.Output))
+	}
+}

@@ -77,12 +77,22 @@ func (m *machine) bindSleep() {
 			time.Sleep(d)
 			return goja.Undefined()
 		}
+		cut := false
 		if !x.deadline.IsZero() { // else it ends with the run's own context
-			d = min(d, max(0, time.Until(x.deadline)))
+			left := max(0, time.Until(x.deadline))
+			cut, d = left < d, min(left, d)
 		}
-		_ = x.clock.waiting(func() error {
+		err := x.clock.waiting(func() error {
 			return x.journal.Waiting(x.ctx, func() error { return pause(x.ctx, d) })
 		})
+		// What is over interrupts the script a moment later: it must not go on as
+		// if it had slept.
+		switch {
+		case err != nil:
+			return x.halt(err)
+		case cut && x.clock.expire != nil:
+			x.clock.expire()
+		}
 		return goja.Undefined()
 	})
 }
