@@ -14,6 +14,7 @@ type Store struct {
 	writer   *writer
 	prepared *prepared
 	realtime *broadcaster
+	activity activity
 
 	lifecycle sync.Mutex // one Start or Stop at a time
 }
