@@ -55,7 +55,10 @@ func specs() []collectionSpec {
 			indexes: []indexSpec{
 				{name: "idx_workflowExecutions_active", columns: "`status`, `id`", where: activeWhere},
 				{name: "idx_workflowExecutions_workflow", columns: "`workflow`, `created`"},
-				{name: "idx_workflowExecutions_user", columns: "`user`, `created`", where: "`user` != ''"},
+				// Not partial: no condition that a client or a rule can write implies it.
+				{name: "idx_workflowExecutions_user", columns: "`user`, `created`"},
+				// Who looks for failures does not go through all that went well.
+				{name: "idx_workflowExecutions_unwell", columns: "`status`, `id`", where: unwellWhere},
 				{name: wakeIndex, columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
 				{name: "idx_workflowExecutions_parent", columns: "`parent`", where: "`parent` != ''"},
 				{name: "idx_workflowExecutions_dedup", columns: "`workflow`, `dedupKey`", where: "`dedupKey` != ''"},

@@ -40,3 +40,7 @@ export const rerun = (id, from = "start") => post(`/executions/${part(id)}/rerun
 export const deleteExecution = (id) => pb.collection(EXECUTIONS).delete(id, { requestKey: null });
 
 export const sendEvent = (id, event, payload) => post(`/executions/${part(id)}/events/${part(event)}`, payload);
+
+export const cancelMatching = (filter) => post("/executions/cancel", { filter });
+
+export const rerunMatching = (filter) => post("/executions/rerun", { filter, from: "start" });

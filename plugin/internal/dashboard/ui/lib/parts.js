@@ -96,10 +96,17 @@ export function nothing(title, ...children) {
     return t.div({ className: "sticky-content txt-center txt-hint wf-nothing" }, t.div({ className: "txt-bold" }, title), ...children);
 }
 
+// "3 executions, more to load": what follows the comma stays as it is.
+function words(n, noun) {
+    const [one, ...rest] = noun.split(",");
+    return [plural(n, one), ...rest].join(",");
+}
+
+/** noun is that of one, or a function of it. */
 export function footer(count, noun) {
     return t.footer(
         { className: "page-footer" },
-        t.span({ className: "txt" }, () => (count() == null ? "" : plural(count(), noun))),
+        t.span({ className: "txt" }, () => (count() == null ? "" : words(count(), typeof noun == "function" ? noun() : noun))),
         credits(),
     );
 }
