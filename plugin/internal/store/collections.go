@@ -60,7 +60,9 @@ func specs() []collectionSpec {
 				// Who looks for failures does not go through all that went well.
 				{name: "idx_workflowExecutions_unwell", columns: "`status`, `id`", where: unwellWhere},
 				{name: wakeIndex, columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
-				{name: "idx_workflowExecutions_parent", columns: "`parent`", where: "`parent` != ''"},
+				// As PocketBase writes the filter parent != "", so that clients get to it too.
+				{name: "idx_workflowExecutions_children", columns: "`parent`", where: "`parent` IS NOT ''"},
+				{name: "idx_workflowExecutions_reruns", columns: "`rerunOf`", where: "`rerunOf` IS NOT ''"},
 				{name: "idx_workflowExecutions_dedup", columns: "`workflow`, `dedupKey`", where: "`dedupKey` != ''"},
 			},
 		},

@@ -10,12 +10,12 @@ import (
 // Beyond that new ones are dropped: realtime messages are no journal.
 const maxPending = 1 << 16
 
-// change is one message to send: what happened to which execution.
-type change struct{ action, id string }
+// change is one message to send: what happened to which record.
+type change struct{ collection, action, id string }
 
-// broadcaster tells realtime subscribers of changed executions, which are
+// broadcaster tells realtime subscribers of changed executions and steps, which are
 // written without app.Save. It owns one goroutine, so that messages about one
-// execution keep their order, and reads a row only when somebody listens to it.
+// record keep their order, and reads a row only when somebody listens to it.
 type broadcaster struct {
 	app    core.App
 	outbox *outbox
@@ -60,7 +60,7 @@ func (b *broadcaster) stop() {
 	}
 }
 
-func (b *broadcaster) notify(action string, ids ...string) {
+func (b *broadcaster) notify(collection, action string, ids ...string) {
 	if len(ids) == 0 || b.app.SubscriptionsBroker().TotalClients() == 0 {
 		return
 	}
@@ -70,7 +70,7 @@ func (b *broadcaster) notify(action string, ids ...string) {
 		return
 	}
 	for _, id := range ids {
-		b.push(change{action, id})
+		b.push(change{collection, action, id})
 	}
 	select {
 	case b.wake <- struct{}{}:
@@ -120,10 +120,10 @@ func (b *broadcaster) loop(wake <-chan struct{}, done chan<- struct{}) {
 func (b *broadcaster) deliver(c change) {
 	defer func() {
 		if r := recover(); r != nil {
-			b.app.Logger().Error("Sending a realtime message panicked", "execution", c.id, "panic", r)
+			b.app.Logger().Error("Sending a realtime message panicked", "collection", c.collection, "record", c.id, "panic", r)
 		}
 	}()
 	if err := b.broadcast(c); err != nil {
-		b.app.Logger().Debug("Failed to broadcast execution "+c.action, "execution", c.id, "error", err.Error())
+		b.app.Logger().Debug("Failed to broadcast "+c.action, "collection", c.collection, "record", c.id, "error", err.Error())
 	}
 }

@@ -50,7 +50,11 @@ func (s *Store) Stop() {
 // message with their present rows, in order and without waiting. Action is
 // "create" or "update". It costs next to nothing when no client is connected.
 // Call it after the commit.
-func (s *Store) Notify(action string, ids ...string) { s.realtime.notify(action, ids...) }
+func (s *Store) Notify(action string, ids ...string) { s.realtime.notify(executionsName, action, ids...) }
+
+// notifyStep is Notify for a step. Whether it is new is not known: the action is
+// always "update".
+func (s *Store) notifyStep(id string) { s.realtime.notify(stepsName, "update", id) }
 
 // notifyAfter is Notify once the transaction of app, if it is one, has
 // committed.

@@ -104,7 +104,7 @@ function menuItem(iconName, label, onclick) {
 function filters(data) {
     const field = (label, name, control) => t.div({ className: "field" }, t.label({ htmlFor: "wf_x_" + name }, label), control);
     const input = (label, name, type, placeholder = "") =>
-        field(label, name, t.input({ id: "wf_x_" + name, type, placeholder, step: type == "datetime-local" ? 1 : undefined, value: () => data[name], onchange: (e) => (data[name] = e.target.value.trim()) }));
+        field(label, name, t.input({ id: "wf_x_" + name, type, placeholder, value: () => data[name], onchange: (e) => (data[name] = e.target.value.trim()) }));
     const select = (label, name, options) =>
         field(
             label,
