@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,7 +23,13 @@ import (
 )
 
 // patience is how long a test waits for the page: machines may be busy.
-const patience = 30 * time.Second
+const (
+	patience = 30 * time.Second
+	tick     = 20 * time.Millisecond
+)
+
+// escape is text in an address.
+func escape(text string) string { return url.QueryEscape(text) }
 
 // chromium finds the browser. Where tests must not be skipped (CI is set), having
 // none is a failure.
@@ -80,10 +87,10 @@ type tab struct {
 	expect []string
 }
 
-func (b *browser) open(t *testing.T, url string, l look) *tab {
+func (b *browser) open(t *testing.T, address string, l look) *tab {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(b.ctx)
-	p := &tab{t: t, ctx: ctx, url: url}
+	p := &tab{t: t, ctx: ctx, url: address}
 	require.NoError(t, chromedp.Listen(ctx, p.heard))
 	scheme := "light"
 	if l.dark {
@@ -155,6 +162,12 @@ func (p *tab) run(actions ...chromedp.Action[chromedp.Void]) {
 // goes opens a page of the dashboard, e.g. "#/workflows".
 func (p *tab) goes(hash string) {
 	p.t.Helper()
+	inside := fmt.Sprintf(`location.href.startsWith(%q) && location.hash != %q`, p.url, hash)
+	if p.evaluates(inside) == "true" { // as a link does
+		p.evaluates(fmt.Sprintf(`(document.querySelector(".page").dataset.left = 1, location.hash = %q)`, hash))
+		p.sees("the page "+hash, `document.querySelector(".page") && !document.querySelector("[data-left]")`)
+		return
+	}
 	p.run(chromedp.Navigate("about:blank"), chromedp.Navigate(p.url+"/_/"+hash))
 }
 
@@ -201,6 +214,13 @@ func (p *tab) clicks(selector, text string) {
 	p.sees("to click: "+selector+" with "+text, fmt.Sprintf(
 		"((el) => { if (!el || el.disabled) { return false } el.click(); return true })([...document.querySelectorAll(%q)].find((el) => (el.textContent.includes(%q) || el.ariaLabel?.includes(%q)) && el.getClientRects().length))",
 		selector, text, text))
+}
+
+// chooses chooses an option of a select, once it is there.
+func (p *tab) chooses(selector, value string) {
+	p.t.Helper()
+	p.sees(selector+" with "+value, fmt.Sprintf(
+		"((el) => { if (![...el.options].some((o) => o.value == %[2]q)) { return false } el.value = %[2]q; el.dispatchEvent(new Event('change', { bubbles: true })); return true })(document.querySelector(%[1]q))", selector, value))
 }
 
 // shoot keeps a picture in the folder that SCREENSHOTS names.

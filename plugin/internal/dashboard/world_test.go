@@ -62,7 +62,8 @@ workflow("broken", {
     title: "A workflow that is not right",
     on: { type: "action", collection: "no_such_collection" },
 }, (ctx) => {});`,
-	"off.js": `workflow("switched-off", { title: "Switched off", enabled: false, on: { type: "action", collection: "posts" } }, (ctx) => {});`,
+	"many.js": `workflow("many", { title: "One of many", on: { type: "action", collection: "posts" } }, (ctx) => ctx.data.n);`,
+	"off.js":  `workflow("switched-off", { title: "Switched off", enabled: false, on: { type: "action", collection: "posts" } }, (ctx) => {});`,
 }
 
 // world is a server with workflows and a browser that is logged in.
@@ -191,4 +192,12 @@ func (w *world) becomes(t *testing.T, id, status string) {
 		x, err := w.plugin.Find(context.Background(), id)
 		return err == nil && x.Status == status
 	}, patience, 5*time.Millisecond, "%s becomes %s", id, status)
+}
+
+// workflow is a workflow's row.
+func (w *world) workflow(t *testing.T, key string) *core.Record {
+	t.Helper()
+	row, err := w.app.FindFirstRecordByData("_workflows", "key", key)
+	require.NoError(t, err)
+	return row
 }

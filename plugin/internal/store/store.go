@@ -50,7 +50,9 @@ func (s *Store) Stop() {
 // message with their present rows, in order and without waiting. Action is
 // "create" or "update". It costs next to nothing when no client is connected.
 // Call it after the commit.
-func (s *Store) Notify(action string, ids ...string) { s.realtime.notify(executionsName, action, ids...) }
+func (s *Store) Notify(action string, ids ...string) {
+	s.realtime.notify(executionsName, action, ids...)
+}
 
 // notifyStep is Notify for a step. Whether it is new is not known: the action is
 // always "update".

@@ -83,7 +83,7 @@ export function triggerWords(trigger) {
         case "webhook":
             return { icon: "ri-webhook-line", text: "when its URL is called" };
         case "manual":
-            return { icon: "ri-hand", text: `by hand${of ? " for a record" + of : ""}` };
+            return { icon: "ri-hand", text: `by hand${of ? ` for ${on.context == "records" ? "records" : "a record"}${of}` : ""}` };
         case "invoke":
             return { icon: "ri-node-tree", text: "by a step of another workflow" };
         case undefined:
@@ -97,8 +97,8 @@ function scheduleWords(on) {
     if (on.cron) {
         return `at ${[].concat(on.cron).join(", ")}${on.timezone ? ` (${on.timezone})` : ""}`;
     }
-    if (on.every) {
-        return `every ${typeof on.every == "number" ? fromNanoseconds(on.every) : on.every}`;
+    if (on.interval) {
+        return `every ${typeof on.interval == "number" ? fromNanoseconds(on.interval) : on.interval}`;
     }
     if (on.field) {
         return `by the date in ${on.field}${on.collection ? ` of ${on.collection}` : ""}`;

@@ -51,6 +51,9 @@ export const replaceQuery = (params) => app.utils.replaceHashQueryParams(params)
 export const apiURL = () => app.utils.getApiExampleURL();
 export const selectRange = (rows, selected, row, state) => app.utils.bulkSelectRange(rows, selected, row, state);
 
+/** A collection as the dashboard knows it, or nothing. */
+export const collectionNamed = (name) => app.store.collections?.find((c) => c.name == name || c.id == name);
+
 /** The tokens of a source in one of Prism's languages. */
 export const tokens = (source, language) => Prism.tokenize(source, Prism.languages[language] || Prism.languages.js);
 

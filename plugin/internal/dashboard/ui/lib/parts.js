@@ -88,7 +88,7 @@ export const rowLink = (href) => ({
 });
 
 /** The one row of a table without any. */
-export const emptyRow = (...children) => t.tr({ rid: "empty" }, t.td({ colSpan: 99 }, ...children));
+export const emptyRow = (...children) => t.tr(null, t.td({ colSpan: 99 }, ...children));
 
 export const loadingRow = () => emptyRow(t.span({ className: "skeleton-loader" }));
 

@@ -22,7 +22,7 @@ export function stepDetails(s, link, again) {
             s.status == "waiting" && s.wakeAt ? t.span({ className: "txt-hint txt-sm" }, "until ", dateLine(s.wakeAt)) : null,
             again ? t.button({ type: "button", className: "btn sm outline m-l-auto", onclick: again }, icon("ri-restart-line"), t.span({ className: "txt" }, "Rerun from this step")) : null,
         ),
-        s.ref ? t.p({ className: "txt-hint" }, s.kind == "invoke" ? ["Child: ", t.a({ href: "#/executions/" + s.ref, className: "link-primary txt-code" }, s.ref)] : ["Waits for ", t.code(null, s.ref)]) : null,
+        s.ref ? t.p({ className: "txt-hint" }, s.kind == "invoke" ? ["Child: ", t.a({ href: "#/executions/" + s.ref, className: "link-primary txt-code" }, s.ref)] : [s.status == "waiting" ? "Waits for " : "Event: ", t.code(null, s.ref)]) : null,
         problem(s.error, link),
         attempts.length
             ? t.details(

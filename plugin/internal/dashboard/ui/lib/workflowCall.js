@@ -1,5 +1,21 @@
 // The tab "Call it": requests that start this very workflow, ready to be copied.
-import { apiURL, codeBlockTabs, t } from "./host.js";
+import { apiURL, codeBlockTabs, collectionNamed, t } from "./host.js";
+
+const samples = { text: "some text", editor: "<p>some text</p>", number: 1, bool: true, email: "someone@example.com", url: "https://example.com" };
+
+// A body with fields of the collection, the required ones first.
+function sample(collection) {
+    const fields = (collectionNamed(collection)?.fields || []).filter((f) => f.type in samples && !f.system && !f.hidden && !f.primaryKey);
+    const body = {};
+    for (const f of fields.sort((a, b) => Number(b.required || 0) - Number(a.required || 0)).slice(0, 2)) {
+        body[f.name] = samples[f.type];
+    }
+    return Object.keys(body).length ? body : { field: "value" };
+}
+
+const asShell = (body) => JSON.stringify(body).replaceAll("'", "'\\''");
+const asJS = (body) => "{ " + Object.entries(body).map(([k, v]) => `${/^[a-zA-Z_]\w*$/.test(k) ? k : JSON.stringify(k)}: ${JSON.stringify(v)}`).join(", ") + " }";
+const asDart = (body) => "{" + Object.entries(body).map(([k, v]) => `'${k}': ${typeof v == "string" ? `'${v}'` : v}`).join(", ") + "}";
 
 /** The ways in which a workflow is started, as {title, text, curl, js, dart}. */
 function ways(workflow) {
@@ -10,6 +26,7 @@ function ways(workflow) {
     const actions = on.actions?.length ? on.actions : ["create", "update", "delete"];
     if (on.type == "action" || on.type == "before") {
         const name = on.global ? "" : `triggerWorkflows=${key}`;
+        const body = sample(collection);
         const query = name && "?" + name;
         const js = on.global ? "" : `, {\n    query: { triggerWorkflows: "${key}" },\n}`;
         const dart = on.global ? "" : `,\n  query: {'triggerWorkflows': '${key}'},\n`;
@@ -17,15 +34,15 @@ function ways(workflow) {
         const make = {
             create: {
                 title: "Create a record",
-                curl: `curl -X POST '${url}/api/collections/${collection}/records${query}' \\\n  -H 'Authorization: TOKEN' \\\n  -H 'Content-Type: application/json' \\\n  -d '{ "field": "value" }' -i`,
-                js: `const record = await pb.collection("${collection}").create({ field: "value" }${js});`,
-                dart: `final record = await pb.collection('${collection}').create(\n  body: {'field': 'value'}${dart || ",\n"});`,
+                curl: `curl -X POST '${url}/api/collections/${collection}/records${query}' \\\n  -H 'Authorization: TOKEN' \\\n  -H 'Content-Type: application/json' \\\n  -d '${asShell(body)}' -i`,
+                js: `const record = await pb.collection("${collection}").create(${asJS(body)}${js});`,
+                dart: `final record = await pb.collection('${collection}').create(\n  body: ${asDart(body)}${dart || ",\n"});`,
             },
             update: {
                 title: "Update a record",
-                curl: `curl -X PATCH '${url}/api/collections/${collection}/records/RECORD_ID${query}' \\\n  -H 'Authorization: TOKEN' \\\n  -H 'Content-Type: application/json' \\\n  -d '{ "field": "value" }' -i`,
-                js: `const record = await pb.collection("${collection}").update("RECORD_ID", { field: "value" }${js});`,
-                dart: `final record = await pb.collection('${collection}').update(\n  'RECORD_ID',\n  body: {'field': 'value'}${dart || ",\n"});`,
+                curl: `curl -X PATCH '${url}/api/collections/${collection}/records/RECORD_ID${query}' \\\n  -H 'Authorization: TOKEN' \\\n  -H 'Content-Type: application/json' \\\n  -d '${asShell(body)}' -i`,
+                js: `const record = await pb.collection("${collection}").update("RECORD_ID", ${asJS(body)}${js});`,
+                dart: `final record = await pb.collection('${collection}').update(\n  'RECORD_ID',\n  body: ${asDart(body)}${dart || ",\n"});`,
             },
             delete: {
                 title: "Delete a record",
@@ -53,6 +70,17 @@ function ways(workflow) {
             curl: `curl -X POST '${url}/api/workflows/hooks/${key}' \\\n  -H 'Content-Type: application/json' \\\n  -d '{ "field": "value" }' -i`,
             js: `const answer = await pb.send("/api/workflows/hooks/${key}", {\n    method: "POST",\n    body: { field: "value" },\n});`,
             dart: `final answer = await pb.send(\n  '/api/workflows/hooks/${key}',\n  method: 'POST',\n  body: {'field': 'value'},\n);`,
+        }];
+    }
+    if (on.type == "manual") {
+        const about = on.context && on.context != "none";
+        const path = about ? `/api/collections/${collection}/records/RECORD_ID/trigger?triggerWorkflows=${key}` : `/api/workflows/${key}/trigger`;
+        return [{
+            title: about ? "Start it for a record" : "Start it",
+            intro: about ? "What the body holds is laid over the record." : "The body becomes ctx.data.",
+            curl: `curl -X POST '${url}${path}' \\\n  -H 'Authorization: TOKEN' \\\n  -H 'Content-Type: application/json' \\\n  -d '{}' -i`,
+            js: `const answer = await pb.send("${path}", {\n    method: "POST",\n    body: {},\n});`,
+            dart: `final answer = await pb.send(\n  '${path}',\n  method: 'POST',\n  body: {},\n);`,
         }];
     }
     return [];

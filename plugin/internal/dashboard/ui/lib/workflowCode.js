@@ -52,8 +52,7 @@ export function codeTab(workflow, versions, query) {
                     diffView(filesOf(find(older))[name] ?? "", filesOf(find(newer))[name] ?? ""),
                 );
             }
-            const definition = find(data.version).definition || {};
-            const line = query.line && Number(query.line) && (!query.file || query.file == name) ? Number(query.line) : name == definition.file ? 0 : 0;
+            const line = query.line && Number(query.line) && (!query.file || query.file == name) ? Number(query.line) : 0;
             return codeView(now, line);
         },
     );

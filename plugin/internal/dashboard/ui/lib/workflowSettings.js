@@ -53,7 +53,7 @@ export function settingsTab(workflow, version, toggle) {
         { className: "block m-b-base" },
         t.table(
             { className: "responsive-table wf-settings" },
-            t.thead(null, t.tr(null, t.th(null, "Setting"), t.th(null, "In the code"), t.th(null, "Stored here, and valid"))),
+            t.thead(null, t.tr(null, t.th(null, "Setting"), t.th(null, "In the code"), t.th(null, "Stored"))),
             t.tbody(
                 null,
                 row("ri-toggle-line", "Enabled", "enabled", value(d.enabled ? "on" : "off"), onOff("enabled", workflow.enabled, workflow.enabled ? "On" : "Off: nothing starts it")),

@@ -27,7 +27,7 @@ export default function pageExecutions(route) {
 
     function all(question, button, act, done) {
         const filter = build(asked()) || "id != ''";
-        confirm(t.div(null, t.p(null, question), t.p({ className: "txt-code txt-sm wf-break" }, filter)), async () => {
+        confirm(t.div({ className: "txt-center" }, t.h6({ className: "block" }, question), t.p({ className: "txt-code txt-sm wf-break m-t-10" }, filter)), async () => {
             try {
                 toast(done(await act(filter)));
             } catch (err) {

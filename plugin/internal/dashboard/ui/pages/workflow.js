@@ -201,7 +201,7 @@ function sidebar(data, key) {
                 t.div({ className: "field" }, t.input({ type: "text", placeholder: "Search workflows...", ariaLabel: "Search workflows", value: () => data.search, oninput: (e) => (data.search = e.target.value) })),
             ),
         ),
-        t.nav({ className: "sidebar-content scrollable", ariaLabel: "Workflows" }, () =>
+        t.nav({ className: "sidebar-content scrollable", ariaLabel: "Workflows" }, t.details({ className: "nav-group", open: true }, t.summary(null, "Workflows"), () =>
             data.all
                 .filter((w) => `${w.key} ${w.title}`.toLowerCase().includes(data.search.toLowerCase()))
                 .map((w) =>
@@ -210,6 +210,6 @@ function sidebar(data, key) {
                         icon(w.error ? "ri-error-warning-line txt-danger" : triggerWords(w.trigger).icon),
                         t.span({ className: `txt ${w.enabled ? "" : "txt-hint"}` }, w.key),
                     )
-                )),
+                ))),
     );
 }
