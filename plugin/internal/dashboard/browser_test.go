@@ -49,7 +49,7 @@ func chromium(tb testing.TB) string {
 
 // browser is one Chromium, shared by all tests of a world.
 type browser struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // chromedp keeps the browser in it
 	cancel func()
 }
 
@@ -79,7 +79,7 @@ type look struct {
 // test at its end.
 type tab struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp keeps the page in it
 	url string
 
 	mu     sync.Mutex

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pocketbase/dbx"
 	"github.com/pocketbase/pocketbase/core"
 	"github.com/pocketbase/pocketbase/tools/search"
 	"github.com/stretchr/testify/require"
@@ -48,7 +47,7 @@ func TestList_UsesAnIndex(t *testing.T) {
 			var plan []struct {
 				Detail string `db:"detail"`
 			}
-			require.NoError(t, f.app.DB().NewQuery("EXPLAIN QUERY PLAN "+built.SQL()).Bind(dbx.Params(built.Params())).All(&plan))
+			require.NoError(t, f.app.DB().NewQuery("EXPLAIN QUERY PLAN "+built.SQL()).Bind(built.Params()).All(&plan))
 			require.NotEmpty(t, plan)
 			require.Contains(t, plan[0].Detail, "USING INDEX "+c.index, strings.TrimSpace(built.SQL()))
 		})

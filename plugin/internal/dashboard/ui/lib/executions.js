@@ -320,7 +320,7 @@ export function executionsList({ asked, workflow = true, clear, count, reset }) 
             t.td(
                 { "html-data-name": "Started by" },
                 t.div(null, causeWords(cause)),
-                t.div({ className: "txt-sm txt-hint wf-break" }, [cause.collection, cause.record].filter(Boolean).join("/") || null, x.rerunOf ? t.span({ className: "label sm m-l-5" }, icon("ri-restart-line"), "rerun") : null),
+                t.div({ className: "txt-sm txt-hint wf-break" }, [cause.collection, cause.record].filter(Boolean).join("/") || null, x.rerunOf ? t.span({ className: "label sm" }, icon("ri-restart-line"), "rerun") : null),
                 workflow ? null : outcome(x),
             ),
             t.td({ className: "min-width txt-hint", "html-data-name": "Took" }, () => took(x, data.now)),

@@ -116,7 +116,7 @@ export function causeWords(cause) {
         case "invoke":
             return `step "${c.step || "?"}" of another execution`;
         case "manual":
-            return "started by code or by hand";
+            return "code, or by hand";
         default:
             return c.type ? String(c.type) : "";
     }
