@@ -320,16 +320,20 @@ func testHost(t *testing.T, w *world) {
 
 func testLooks(t *testing.T, w *world) {
 	failed := w.runs(t, "publish-post", map[string]any{"id": "2", "title": "Two", "fail": "no"}, "failed")
-	for _, page := range []struct{ name, hash, selector, text string }{
+	pages := []struct{ name, hash, selector, text string }{
 		{"workflows", "#/workflows", "tr", "Publish a post"},
 		{"executions", "#/executions", "tr", "publish-post"},
 		{"execution", "#/executions/" + failed, ".wf-timeline", "make slug"},
 		{"workflow", "#/workflows/publish-post?tab=code", ".wf-code", "make slug"},
-	} {
-		for _, l := range []look{{width: 1280, dark: true}, {width: 390}} {
+	}
+	for _, l := range []look{{width: 1280, dark: true}, {width: 390}} {
+		p := w.openAs(t, "#/settings", l)
+		p.has(".page", "Application")
+		for _, page := range pages {
 			name := fmt.Sprintf("%s-%d", page.name, l.width)
 			t.Run(name, func(t *testing.T) {
-				p := w.openAs(t, page.hash, l)
+				p.t = t
+				p.goes(page.hash)
 				p.has(page.selector, page.text)
 				p.sees("the colors", fmt.Sprintf(`document.documentElement.dataset.colorScheme == (%t ? "dark" : "light")`, l.dark))
 				p.sees("nothing beside the screen", `document.documentElement.scrollWidth <= innerWidth && document.querySelector(".page-content").scrollWidth <= document.querySelector(".page-content").clientWidth`)

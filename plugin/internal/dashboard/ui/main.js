@@ -6,10 +6,15 @@ const base = new URL("./extensions/workflows/", import.meta.url).href;
 
 document.head.appendChild(t.link({ rel: "stylesheet", href: base + "style.css" }));
 
-// The code of a page is loaded when it is opened for the first time.
+const path = () => window.location.hash.split("?")[0];
+
+// The code of a page is loaded when it is opened for the first time. Who has gone
+// elsewhere meanwhile must not be brought back: then there is no page to show.
 const page = (file) => async (route) => {
+    const asked = path();
     try {
-        return (await import(base + "pages/" + file)).default(route);
+        const { default: build } = await import(base + "pages/" + file);
+        return path() == asked ? build(route) : await new Promise(() => {});
     } catch (err) {
         console.error("The page can't be shown:", err);
         return t.div(
