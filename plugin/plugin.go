@@ -22,6 +22,7 @@ import (
 	"github.com/pocketbase/pocketbase/tools/hook"
 
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/api"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/dashboard"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/owner"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
@@ -210,6 +211,9 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 	p.trigger.Bind(e)
 	p.api.Bind(e)
 	api.BindTasks(e, p.app, p.desk)
+	if err := dashboard.Bind(e); err != nil {
+		return err
+	}
 	if err := e.Next(); err != nil {
 		return err
 	}

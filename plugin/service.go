@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pocketbase/pocketbase/core"
 
@@ -26,6 +27,10 @@ func (s service) Cancel(ctx context.Context, ids []string) ([]string, error) {
 		p.executions.ring() // a parent may go on
 	}
 	return done, err
+}
+
+func (s service) Activity(ctx context.Context) (workflow.Activities, error) {
+	return s.plugin.store.Activity(ctx, time.Now())
 }
 
 // Rerun starts an execution that does another one again, on the workflow's

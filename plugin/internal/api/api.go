@@ -31,6 +31,8 @@ type Service interface {
 	Trigger(e *core.RequestEvent) error
 	// Schedule shows when a workflow runs; nil for one without a schedule.
 	Schedule(key string) (*workflow.ScheduleView, error)
+	// Activity tells what the executions of the last hours did.
+	Activity(ctx context.Context) (workflow.Activities, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -53,6 +55,7 @@ const maxBody = 2 << 20
 func (a *API) Bind(e *core.ServeEvent) {
 	group := e.Router.Group("/api/workflows")
 	group.Bind(apis.BodyLimit(maxBody))
+	group.GET("/stats", a.stats).Bind(superusers())
 	group.POST("/executions/cancel", a.cancelAll).Bind(superusers())
 	group.POST("/executions/rerun", a.rerunAll).Bind(superusers())
 	group.POST("/executions/{id}/cancel", a.cancel).Bind(superusers())

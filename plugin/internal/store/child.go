@@ -40,7 +40,7 @@ func (s *Store) StartChild(ctx context.Context, e *workflow.Execution, step *wor
 // familySQL are executions and all that they wait for, as far as it is active.
 const familySQL = "WITH RECURSIVE family(id) AS (" +
 	"SELECT id FROM " + executionsName + " WHERE %s UNION " +
-	"SELECT c.id FROM " + executionsName + " c JOIN family f ON c.parent = f.id AND c.parent != ''" +
+	"SELECT c.id FROM " + executionsName + " c JOIN family f ON c.parent = f.id AND c.parent IS NOT ''" +
 	" WHERE c.status IN (" + activeStatuses + ") AND json_extract(c.\"trigger\", '$.wait') = 1) "
 
 const cancelSQL = familySQL + "UPDATE " + executionsName + " SET status='canceled', reason={:reason}, wakeAt='', finishedAt={:now}, updated={:now}" +
@@ -85,7 +85,7 @@ func (s *Store) Cancel(ctx context.Context, ids []string, reason string) (workfl
 // cancelChildren ends the children that an execution which has ended was
 // waiting for.
 func cancelChildren(b *batch, parent string) (workflow.Canceled, error) {
-	return cancelFamily(b, "parent = {:parent} AND parent != '' AND json_extract(\"trigger\", '$.wait') = 1", dbx.Params{"parent": parent}, "parent_ended")
+	return cancelFamily(b, "parent = {:parent} AND parent IS NOT '' AND json_extract(\"trigger\", '$.wait') = 1", dbx.Params{"parent": parent}, "parent_ended")
 }
 
 func cancelFamily(b *batch, where string, params dbx.Params, reason string) (workflow.Canceled, error) {

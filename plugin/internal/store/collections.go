@@ -55,9 +55,14 @@ func specs() []collectionSpec {
 			indexes: []indexSpec{
 				{name: "idx_workflowExecutions_active", columns: "`status`, `id`", where: activeWhere},
 				{name: "idx_workflowExecutions_workflow", columns: "`workflow`, `created`"},
-				{name: "idx_workflowExecutions_user", columns: "`user`, `created`", where: "`user` != ''"},
+				// Not partial: no condition that a client or a rule can write implies it.
+				{name: "idx_workflowExecutions_user", columns: "`user`, `created`"},
+				// Who looks for failures does not go through all that went well.
+				{name: "idx_workflowExecutions_unwell", columns: "`status`, `id`", where: unwellWhere},
 				{name: wakeIndex, columns: "`wakeAt`", where: "`status` = 'waiting' AND `wakeAt` != ''"},
-				{name: "idx_workflowExecutions_parent", columns: "`parent`", where: "`parent` != ''"},
+				// As PocketBase writes the filter parent != "", so that clients get to it too.
+				{name: "idx_workflowExecutions_children", columns: "`parent`", where: "`parent` IS NOT ''"},
+				{name: "idx_workflowExecutions_reruns", columns: "`rerunOf`", where: "`rerunOf` IS NOT ''"},
 				{name: "idx_workflowExecutions_dedup", columns: "`workflow`, `dedupKey`", where: "`dedupKey` != ''"},
 			},
 		},

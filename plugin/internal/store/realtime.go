@@ -13,9 +13,9 @@ const maxPending = 1 << 16
 // change is one message to send: what happened to which record.
 type change struct{ collection, action, id string }
 
-// broadcaster tells realtime subscribers of changed executions, which are
+// broadcaster tells realtime subscribers of changed executions and steps, which are
 // written without app.Save. It owns one goroutine, so that messages about one
-// execution keep their order, and reads a row only when somebody listens to it.
+// record keep their order, and reads a row only when somebody listens to it.
 type broadcaster struct {
 	app    core.App
 	outbox *outbox
@@ -120,10 +120,10 @@ func (b *broadcaster) loop(wake <-chan struct{}, done chan<- struct{}) {
 func (b *broadcaster) deliver(c change) {
 	defer func() {
 		if r := recover(); r != nil {
-			b.app.Logger().Error("Sending a realtime message panicked", "execution", c.id, "panic", r)
+			b.app.Logger().Error("Sending a realtime message panicked", "collection", c.collection, "record", c.id, "panic", r)
 		}
 	}()
 	if err := b.broadcast(c); err != nil {
-		b.app.Logger().Debug("Failed to broadcast execution "+c.action, "execution", c.id, "error", err.Error())
+		b.app.Logger().Debug("Failed to broadcast "+c.action, "collection", c.collection, "record", c.id, "error", err.Error())
 	}
 }

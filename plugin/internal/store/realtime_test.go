@@ -192,3 +192,38 @@ func TestNotify_NobodyListens(t *testing.T) {
 	s.Stop()
 	require.Empty(t, client.Channel())
 }
+
+func TestRealtime_Steps(t *testing.T) {
+	t.Parallel()
+	app, s := newStarted(t)
+	ctx := context.Background()
+	owner, _ := authToken(t, app, "users", "test@example.com")
+	super, _ := authToken(t, app, core.CollectionNameSuperusers, "test@example.com")
+	e, other := newExecution("a"), newExecution("a")
+	e.User, e.UserCollection = owner.Id, "users"
+	insert(t, app, s, e, other)
+	topic := withOptions(stepsName+"/*", `{"filter":"execution = '`+e.ID+`'"}`)
+	admin, user := subscribe(t, app, super, topic), subscribe(t, app, owner, topic)
+
+	elsewhere := newStep("elsewhere", 0)
+	require.NoError(t, s.SaveStep(ctx, other, elsewhere))
+	saved := newStep("saved", 0)
+	require.NoError(t, s.SaveStep(ctx, e, saved))
+	m := next(t, admin)
+	require.Equal(t, "update", m.Action)
+	require.Equal(t, saved.ID, m.Record["id"], "and not the step of another execution")
+	require.Equal(t, stepsName, m.Record["collectionName"])
+
+	committed := newStep("committed", 0)
+	require.NoError(t, s.Transaction(ctx, e, committed, func(core.App) error { return nil }))
+	require.Equal(t, "committed", next(t, admin).Record["name"])
+
+	undone, inside := newStep("undone", 0), newStep("inside", 0)
+	require.ErrorIs(t, app.RunInTransaction(func(tx core.App) error {
+		require.NoError(t, s.Tx(tx).SaveStep(ctx, e, undone))
+		return errRolledBack
+	}), errRolledBack)
+	require.NoError(t, app.RunInTransaction(func(tx core.App) error { return s.Tx(tx).SaveStep(ctx, e, inside) }))
+	require.Equal(t, "inside", next(t, admin).Record["name"], "what was rolled back is not told")
+	require.Empty(t, user.Channel(), "steps are the superusers'")
+}

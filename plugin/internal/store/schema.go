@@ -33,6 +33,9 @@ const activeStatuses = `'queued','running','waiting'`
 // there, and SQLite sees that status = 'queued' implies it.
 const activeWhere = "`status` = 'queued' OR `status` = 'running' OR `status` = 'waiting'"
 
+// unwellWhere are the final statuses other than completed.
+const unwellWhere = "`status` = 'failed' OR `status` = 'error' OR `status` = 'aborted' OR `status` = 'canceled' OR `status` = 'rejected'"
+
 // ownerRule lets users see the executions that they caused.
 const ownerRule = `@request.auth.id != "" && user = @request.auth.id && userCollection = @request.auth.collectionName`
 

@@ -132,6 +132,7 @@ func (s *Store) SaveStep(ctx context.Context, e *workflow.Execution, step *workf
 	}
 	w.marks.done()
 	s.Notify("update", w.marks.ids()...)
+	s.notifyStep(step.ID)
 	return nil
 }
 
@@ -153,6 +154,7 @@ func (s *Store) Transaction(ctx context.Context, e *workflow.Execution, step *wo
 	}
 	w.marks.done()
 	s.Notify("update", w.marks.ids()...)
+	s.notifyStep(step.ID)
 	return nil
 }
 
@@ -179,6 +181,7 @@ func (s *Store) runStep(tx core.App, e *workflow.Execution, step *workflow.Step,
 
 // stepWrite is one step on its way into the database.
 type stepWrite struct {
+	step      string
 	statement *statement
 
 	args  []any
@@ -210,6 +213,7 @@ func newStepWrite(e *workflow.Execution, step *workflow.Step) (*stepWrite, error
 		return nil, err
 	}
 	w := &stepWrite{
+		step:      step.ID,
 		statement: saveStep,
 		args: []any{
 			step.ID, e.ID, step.Branch, step.Name, step.Index, step.Seq, string(step.Kind), string(step.Status), step.Attempt,

@@ -16,6 +16,7 @@ type Store struct {
 	realtime *broadcaster
 	after    *aftermath
 	start    Start
+	activity activity
 
 	lifecycle sync.Mutex // one Start or Stop at a time
 }
@@ -54,6 +55,10 @@ func (s *Store) Stop() {
 func (s *Store) Notify(action string, ids ...string) {
 	s.realtime.notify(executionsName, action, ids...)
 }
+
+// notifyStep is Notify for a step. Whether it is new is not known: the action is
+// always "update".
+func (s *Store) notifyStep(id string) { s.realtime.notify(stepsName, "update", id) }
 
 // notifyAfter is Notify once the transaction of app, if it is one, has
 // committed.

@@ -39,7 +39,7 @@ func (b *broadcaster) broadcast(c change) error {
 		return nil // deleted since, and PocketBase has told so
 	}
 	if err != nil {
-		return fmt.Errorf("read execution: %w", err)
+		return fmt.Errorf("read record: %w", err)
 	}
 	var errs []error
 	for _, sub := range subs {
@@ -56,7 +56,7 @@ func (b *broadcaster) broadcast(c change) error {
 	return errors.Join(errs...)
 }
 
-// subscriptions finds who listens to an execution.
+// subscriptions finds who listens to a record.
 func (b *broadcaster) subscriptions(collection *core.Collection, id string) []subscription {
 	single := []string{collection.Name + "/" + id + "?", collection.Id + "/" + id + "?"}
 	all := []string{

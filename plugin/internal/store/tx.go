@@ -97,6 +97,14 @@ func (t *TxStore) marked(w *stepWrite) {
 	if len(w.marks) > 0 {
 		t.store.notifyAfter(t.app, "update", w.marks.ids()...)
 	}
+	if tx := t.app.TxInfo(); tx != nil && t.store.app.SubscriptionsBroker().TotalClients() > 0 {
+		tx.OnComplete(func(txErr error) error {
+			if txErr == nil {
+				t.store.notifyStep(w.step)
+			}
+			return nil // an error here would fail a request that has committed
+		})
+	}
 }
 
 func (t *TxStore) execute(sql string) error {
