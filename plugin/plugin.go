@@ -49,6 +49,7 @@ type Plugin struct {
 	trigger     *trigger.Trigger
 	desk        *task.Desk
 	definitions *definitions
+	types       *declarationsFile
 	executions  *executions
 	owner       *owner.Owner
 	watcher     *watcher
@@ -140,6 +141,7 @@ func (p *Plugin) build() error {
 		Logger:    p.app.Logger,
 	})
 	p.definitions = &definitions{app: p.app, store: p.store, dir: p.config.WorkflowsDir, runner: p.runner, changed: p.published}
+	p.types = &declarationsFile{app: p.app}
 	p.executions = &executions{plugin: p, store: p.store, engine: p.engine, runner: runner, owner: p.owner}
 	p.store.OnHandOver(p.executions.HandOver)
 	p.janitor = p.newJanitor()
@@ -207,6 +209,7 @@ func (p *Plugin) serve(e *core.ServeEvent) error {
 	if err := p.definitions.reload(); err != nil {
 		return err
 	}
+	p.types.serve()
 	p.origin.set(e)
 	p.trigger.Bind(e)
 	p.api.Bind(e)
