@@ -2,7 +2,7 @@
 
 // NocoBase's calculation nodes: JavaScript has them, and PocketBase's DateTime.
 
-const onPosts = { tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } };
+const onPosts = /** @type {const} */ ({ tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } });
 
 workflow("node-calculation", { ...onPosts, title: "Calculation" }, (ctx) => {
     const words = ctx.data.title.split(" ").length;
@@ -19,6 +19,7 @@ workflow("node-dates", { ...onPosts, title: "Date calculation" }, (ctx) => {
     return {
         inAMonth: date.addDate(0, 1, 0), // years, months, days
         aDayEarlier: date.addDate(0, 0, -1),
+        // @ts-expect-error PocketBase's types do not tell that a duration is a number
         in36Hours: date.add(36 * hour),
         daysToEaster: date.addDate(0, 0, 8).sub(date).hours() / 24,
         isPast: date.before(new DateTime()),
@@ -27,6 +28,7 @@ workflow("node-dates", { ...onPosts, title: "Date calculation" }, (ctx) => {
         fromBerlin: new DateTime("2026-03-29 12:00:00", "Europe/Berlin"), // summer time began that night
         parts: [date.time().year(), Number(date.time().month()), date.time().day(), Number(date.time().weekday())],
         monthStart,
+        // @ts-expect-error as above
         monthEnd: monthStart.addDate(0, 1, 0).add(-1e6),
         isLeapYear: new Date(Date.UTC(date.time().year(), 1, 29)).getUTCMonth() === 1,
         seconds: date.unix(),

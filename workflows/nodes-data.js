@@ -4,7 +4,7 @@
 // txApp: what they write commits together with the journal, exactly once.
 //   $workflows.trigger("node-create", post)
 
-const onPosts = { tags: ["demo", "nodes"], on: { type: "action", collection: "posts" }, rule: null };
+const onPosts = /** @type {const} */ ({ tags: ["demo", "nodes"], on: { type: "action", collection: "posts" }, rule: null });
 
 workflow("node-create", { ...onPosts, title: "Create record" }, (ctx) => {
     return ctx.step.transaction("create", (txApp) => {

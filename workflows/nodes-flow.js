@@ -4,7 +4,7 @@
 // a request about a post:
 //   POST /api/collections/posts/records?triggerWorkflows=node-condition
 
-const onPosts = { tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } };
+const onPosts = /** @type {const} */ ({ tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } });
 
 // log writes one line to the collection "logs".
 const log = (txApp, message) => txApp.save(new Record(txApp.findCollectionByNameOrId("logs"), { message }));

@@ -5,7 +5,7 @@
 // environment.
 
 const service = $os.getenv("DEMO_SERVICE_URL") || "https://httpbin.org/anything";
-const onPosts = { tags: ["demo", "nodes"], on: { type: "action", collection: "posts" }, rule: null };
+const onPosts = /** @type {const} */ ({ tags: ["demo", "nodes"], on: { type: "action", collection: "posts" }, rule: null });
 
 workflow("node-http", { ...onPosts, title: "HTTP request" }, (ctx) => {
     const found = ctx.step.http("look up", { url: service, query: { title: ctx.data.title, page: 1 } });

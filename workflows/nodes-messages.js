@@ -2,12 +2,12 @@
 
 // NocoBase's nodes that tell somebody something.
 
-const onPosts = { tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } };
+const onPosts = /** @type {const} */ ({ tags: ["demo", "nodes"], on: { type: "action", collection: "posts" } });
 
 // Sent as the settings of the app say, from the sender named there.
 workflow("node-mail", { ...onPosts, title: "E-mail", rule: null }, (ctx) => {
     ctx.step.run("tell the editors", { retries: { limit: 5, delay: "1m", backoff: "exponential" } }, () => $workflows.mail({
-        to: $app.findRecordsByFilter("users", "role = 'editor'"), // or "Ada <ada@example.com>"
+        to: $app.findRecordsByFilter("users", "role = 'editor'", "", 0, 0), // or "Ada <ada@example.com>"
         subject: `New: ${ctx.data.title}`,
         html: `<p>Read it <a href="${$app.settings().meta.appURL}/posts/${ctx.data.id}">here</a>.</p>`,
     }));

@@ -8,6 +8,9 @@ declare namespace Workflows {
         startAfter?: Duration | Date | DateTime | types.DateTime | string | null;
     }
 
+    /** A duration, a date, the value of a Retry-After header, or an answer of $http.send that has one. */
+    type RetryDelay = Moment | readonly string[] | { readonly [name: string]: any };
+
     /** One run of a workflow as the server tells of it. */
     interface Execution {
         id: string;
@@ -132,11 +135,9 @@ declare class NonRetryableError extends Error {
 
 /** An error whose step is tried again after a time of its own. */
 declare class RetryAfterError extends Error {
-    /**
-     * @param delay a duration, a date, the value of a Retry-After header, or the answer of $http.send that has one
-     */
-    constructor(message: string, delay: any);
-    delay: any;
+    constructor(message: string, delay: Workflows.RetryDelay);
+    /** When the step is tried again. */
+    delay: Workflows.RetryDelay;
 }
 
 /** What a step throws that took too long. */
