@@ -13,7 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pocketbase/pocketbase/core"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/declarations"
 )
 
 // compilers are the TypeScript versions of npm that workflow files are checked
@@ -158,10 +161,32 @@ func TestTypeScript(t *testing.T) {
 			require.Greater(t, n, 80, "the files have wrong lines")
 			require.Empty(t, found, "errors on lines that are right")
 
-			own, _ := exec.Command(tsc, "--noEmit", "--strict", "--pretty", "false", in.types()).CombinedOutput()
-			require.NotContains(t, string(own), "workflows.d.ts", "the declarations themselves have no errors")
+			for _, file := range []string{in.types(), odd(t, in)} {
+				own, _ := exec.Command(tsc, "--noEmit", "--strict", "--pretty", "false", file).CombinedOutput()
+				require.Contains(t, string(own), "types.d.ts", "PocketBase's have errors, so others would be there too")
+				require.NotContains(t, string(own), "workflows.d.ts", "the declarations themselves have no errors")
+			}
 		})
 	}
+}
+
+// odd are declarations with names that no server lets through.
+func odd(t *testing.T, in *instance) string {
+	t.Helper()
+	dir := t.TempDir()
+	types, err := os.ReadFile(filepath.Join(in.dir, "pb_data", "types.d.ts"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "types.d.ts"), types, 0o600))
+	var collections []*core.Collection
+	for _, name := range []string{"my-coll", "my_coll", "class", "string", "Record", "Array", "constructor", "__proto__", "2024", "日本", `a"b\c`} {
+		c := core.NewAuthCollection(name, "id of "+name)
+		c.Fields.Add(&core.TextField{Name: name}, &core.RelationField{Name: "to " + name, CollectionId: c.Id})
+		collections = append(collections, c)
+	}
+	path := filepath.Join(dir, declarations.FileName)
+	_, err = declarations.Update(path, collections)
+	require.NoError(t, err)
+	return path
 }
 
 // contains reports whether there is exactly one error, of one of the codes, with
