@@ -62,7 +62,7 @@ declare namespace Workflows {
 
     /** Options of every workflow. */
     interface CommonOptions {
-        /** A name for people. Defaults to the key. */
+        /** A name for people. */
         title?: string;
         /** What it does, for people. */
         description?: string;

@@ -29,7 +29,7 @@ declare namespace Workflows {
         actions?: readonly A[];
         /** A PocketBase filter that the record must satisfy. */
         condition?: string;
-        /** Only updates that change one of these fields start it. */
+        /** An update starts it only if it changes one of these fields. */
         fields?: readonly FieldName<C>[];
         /** Relations that are loaded into ctx.data.expand. */
         expand?: readonly ExpandPath<C>[];
@@ -53,7 +53,7 @@ declare namespace Workflows {
         events?: readonly A[];
         /** A PocketBase filter that the record must satisfy; @original.* are the values before an update. */
         condition?: string;
-        /** Only updates that change one of these fields start it. */
+        /** An update starts it only if it changes one of these fields. */
         fields?: readonly FieldName<C>[];
         /** Relations that are loaded into ctx.data.expand. */
         expand?: readonly ExpandPath<C>[];

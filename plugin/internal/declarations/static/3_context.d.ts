@@ -96,7 +96,7 @@ declare namespace Workflows {
         key: string;
         /** The number of the version that the execution is pinned to. */
         version: number;
-        /** Counts from 1: more than that after a restart. */
+        /** How often the execution was taken up: 1, and more after a wait or a restart. */
         attempt: number;
         /** How many executions are above it in its chain. */
         depth: number;

@@ -171,7 +171,7 @@ declare namespace Workflows {
 
         /** A URL by which somebody without an account can send an event to this execution, once. */
         eventUrl(event: string, options?: {
-            /** How long it is good for. Defaults to as long as the execution waits. */
+            /** How long it is good for. Defaults to no limit. */
             expires?: Duration;
         }): string;
 
