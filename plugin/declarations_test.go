@@ -59,7 +59,7 @@ func TestDeclarationsTellWhatScriptsHave(t *testing.T) {
 	require.ElementsMatch(t, names["log"], declaredMembers(t, text, "Log"))
 	require.ElementsMatch(t, names["execution"], declaredMembers(t, text, "ExecutionInfo"))
 	require.ElementsMatch(t, names["workflows"], declaredMembers(t, text, "Helpers"))
-	for _, name := range []string{"NonRetryableError", "RetryAfterError", "TimeoutError"} {
+	for _, name := range []string{"NonRetryableError", "RetryAfterError", "TimeoutError", "RejectedError", "WithdrawnError"} {
 		require.Contains(t, names["errors"], name)
 		require.Contains(t, text, "declare class "+name+" extends Error {")
 	}

@@ -64,6 +64,7 @@ func TestOptionsAreDeclared(t *testing.T) {
 		require.ElementsMatchf(t, append([]string{"type"}, authOptions[name]...), want, "of auth %q", name)
 	}
 	require.ElementsMatch(t, httpOptions, declaredIn(t, "HTTPOptions"))
+	require.ElementsMatch(t, taskOptionNames, declaredIn(t, "TaskOptions"))
 	require.ElementsMatch(t, knownLimit, declaredIn(t, "RetentionLimit"))
 	require.ElementsMatch(t, knownRetention, declaredIn(t, "RetentionLimit", "Retention"))
 }
