@@ -65,7 +65,7 @@ declare namespace Workflows {
         attachments?: { readonly [name: string]: any };
     }
 
-    type Receiver = core.Record | { id: string; collectionName: string } | { id: string; collectionId: string } | null | undefined;
+    type Receiver = core.Record | { id: string; collectionName: string } | { id: string; collectionId: string };
 
     /** The helpers of `$workflows`. */
     interface Helpers {
@@ -92,7 +92,7 @@ declare namespace Workflows {
         /** Sends an e-mail as the app's settings say. */
         mail(options: MailOptions): void;
         /** Sends a realtime message to all connections of users that listen to the topic, and returns to how many. */
-        notify(user: Receiver | readonly Receiver[], topic: string, data?: any): number;
+        notify(user: Receiver | readonly (Receiver | undefined)[], topic: string, data?: any): number;
     }
 }
 
