@@ -29,6 +29,9 @@ type Service interface {
 	SetPaused(ctx context.Context, key string, paused bool) error
 	// Trigger answers a request to start the workflow {key} by hand.
 	Trigger(e *core.RequestEvent) error
+	// Graph derives what a version of a workflow may do from its source; version 0
+	// is the present one. sql.ErrNoRows for an unknown key or version.
+	Graph(ctx context.Context, key string, version int) (*workflow.Graph, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -68,11 +71,16 @@ func (a *API) Bind(e *core.ServeEvent) {
 func (a *API) onWorkflow(e *core.RequestEvent) error {
 	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume, "trigger": a.service.Trigger}
 	do, ok := verbs[e.Request.PathValue("verb")]
+	method := http.MethodPost
+	if !ok {
+		do, ok = a.views()[e.Request.PathValue("verb")]
+		method = http.MethodGet
+	}
 	if !ok {
 		return e.NotFoundError("", nil)
 	}
-	if e.Request.Method != http.MethodPost {
-		e.Response.Header().Set("Allow", http.MethodPost)
+	if e.Request.Method != method && (method != http.MethodGet || e.Request.Method != http.MethodHead) {
+		e.Response.Header().Set("Allow", method)
 		return e.Error(http.StatusMethodNotAllowed, "", nil)
 	}
 	return do(e)
