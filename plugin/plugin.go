@@ -51,6 +51,7 @@ type Plugin struct {
 	janitor     *janitor
 	origin      origin
 	api         *api.API
+	dryRuns     dryRuns
 }
 
 // MustRegister is Register that panics on an error.
@@ -178,6 +179,7 @@ func (p *Plugin) bindHooks() {
 	p.app.OnBackupRestore().Bind(leaveOut)
 	store.BindHooks(p.app)
 	p.definitions.bindHooks()
+	p.dryRuns.bindHooks(p.app)
 }
 
 // serve loads the workflows, binds the routes and, once the port is bound,

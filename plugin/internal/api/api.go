@@ -32,6 +32,11 @@ type Service interface {
 	// Graph derives what a version of a workflow may do from its source; version 0
 	// is the present one. sql.ErrNoRows for an unknown key or version.
 	Graph(ctx context.Context, key string, version int) (*workflow.Graph, error)
+	// Run starts a workflow on behalf of a superuser and returns the execution's id.
+	// sql.ErrNoRows for an unknown key.
+	Run(ctx context.Context, key string, r workflow.RunRequest) (string, error)
+	// DryRun runs a workflow and undoes all that it did.
+	DryRun(ctx context.Context, key string, r workflow.RunRequest) (*workflow.DryRun, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -69,7 +74,7 @@ func (a *API) Bind(e *core.ServeEvent) {
 
 // onWorkflow does what the last part of the path says with one workflow.
 func (a *API) onWorkflow(e *core.RequestEvent) error {
-	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume, "trigger": a.service.Trigger}
+	verbs := map[string]func(*core.RequestEvent) error{"pause": a.pause, "resume": a.resume, "trigger": a.service.Trigger, "run": a.run}
 	do, ok := verbs[e.Request.PathValue("verb")]
 	method := http.MethodPost
 	if !ok {
