@@ -24,6 +24,15 @@ func (s service) Graph(ctx context.Context, key string, version int) (*workflow.
 	return graph, nil
 }
 
+// Decisions are why recent requests did or did not start a workflow, newest first.
+func (s service) Decisions(key string) ([]workflow.Decision, error) {
+	found := s.plugin.trigger.Decisions(key)
+	if len(found) == 0 && s.plugin.definitions.current().Find(key) == nil {
+		return nil, fmt.Errorf("find workflow %q: %w", key, sql.ErrNoRows)
+	}
+	return found, nil
+}
+
 // source finds a stored version of a workflow.
 func (s service) source(ctx context.Context, key string, version int) (*workflow.Version, error) {
 	if version > 0 {

@@ -32,6 +32,9 @@ type Service interface {
 	// Graph derives what a version of a workflow may do from its source; version 0
 	// is the present one. sql.ErrNoRows for an unknown key or version.
 	Graph(ctx context.Context, key string, version int) (*workflow.Graph, error)
+	// Decisions are why recent requests did or did not start a workflow, newest
+	// first. sql.ErrNoRows for a key that nobody has named.
+	Decisions(key string) ([]workflow.Decision, error)
 	// Run starts a workflow on behalf of a superuser and returns the execution's id.
 	// sql.ErrNoRows for an unknown key.
 	Run(ctx context.Context, key string, r workflow.RunRequest) (string, error)

@@ -9,7 +9,7 @@ import (
 
 // views are what can be read of one workflow.
 func (a *API) views() map[string]func(*core.RequestEvent) error {
-	return map[string]func(*core.RequestEvent) error{"graph": a.graph}
+	return map[string]func(*core.RequestEvent) error{"graph": a.graph, "decisions": a.decisions}
 }
 
 // graph answers what a workflow may do, as JSON (workflow.Graph) or, with

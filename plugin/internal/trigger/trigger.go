@@ -64,6 +64,8 @@ type Trigger struct {
 	config  Config
 	direct  *direct
 	flights flights
+	// decisions are the last of all requests.
+	decisions decisions
 }
 
 // Register binds the record and batch hooks of app. Bind adds the routes.
