@@ -74,6 +74,13 @@ func TestDryRun_TellsWhatItWouldDo(t *testing.T) {
 	require.NoError(t, err)
 	client.Set("auth", superuser)
 	a.SubscriptionsBroker().Register(client)
+	messages := make(chan subscriptions.Message, 100)
+	go func() {
+		for m := range client.Channel() {
+			messages <- m
+		}
+	}()
+	t.Cleanup(client.Discard)
 	succeeded := 0
 	for _, h := range []func(func(*core.RecordEvent) error) string{
 		a.OnRecordAfterCreateSuccess("logs").BindFunc, a.OnRecordAfterUpdateSuccess("posts").BindFunc, a.OnRecordAfterDeleteSuccess("tags").BindFunc,
@@ -125,7 +132,16 @@ func TestDryRun_TellsWhatItWouldDo(t *testing.T) {
 	require.Empty(t, post.GetString("slug"))
 	require.Len(t, post.GetStringSlice("tags"), 2)
 	require.Zero(t, succeeded)
-	require.Empty(t, client.Channel())
+
+	// The first message is that of a write which stays.
+	post.Set("title", "In earnest")
+	require.NoError(t, a.Save(post))
+	select {
+	case m := <-messages:
+		require.Contains(t, string(m.Data), "In earnest")
+	case <-time.After(10 * time.Second):
+		require.Fail(t, "nobody was told of the real write")
+	}
 }
 
 func TestDryRun_ReachesNothingOutside(t *testing.T) {
@@ -176,6 +192,38 @@ func TestDryRun_ReachesNothingOutside(t *testing.T) {
 	require.Contains(t, out["error"].(map[string]any)["message"], "$app.subscriptionsBroker")
 
 	require.Equal(t, "completed", a.ends(a.trigger("broker", nil)).GetString("status"), "in earnest all of it is there again")
+}
+
+func TestDryRun_ListsWhatHooksWrite(t *testing.T) {
+	t.Parallel()
+	a := newApp(t, plugin.Config{}, one(posted("one", "", `(ctx) => {
+    const log = new Record($app.findCollectionByNameOrId("logs"));
+    log.set("message", "mine");
+    $app.save(log);
+    const user = new Record($app.findCollectionByNameOrId("users"));
+    user.setEmail("new@example.com"); user.setPassword("1234567890");
+    $app.save(user);
+}`)))
+	a.OnRecordCreate("logs").BindFunc(func(e *core.RecordEvent) error {
+		e.Record.Set("message", e.Record.GetString("message")+", changed")
+		if err := e.Next(); err != nil || e.Record.GetString("message") == "by a hook, changed" {
+			return err
+		}
+		_, err := newRecord(e.App, "logs", map[string]any{"message": "by a hook"})
+		return err
+	})
+	out := a.dry("one", "")
+	require.Equal(t, "completed", out["status"], out["error"])
+	writes := out["writes"].([]any)
+	require.Len(t, writes, 3)
+	for i, message := range []string{"mine, changed", "by a hook, changed"} {
+		require.Equal(t, message, writes[i].(map[string]any)["values"].(map[string]any)["message"])
+	}
+	user := writes[2].(map[string]any)["values"].(map[string]any)
+	require.Equal(t, "new@example.com", user["email"])
+	require.Equal(t, "(secret)", user["password"])
+	require.Equal(t, "(secret)", user["tokenKey"])
+	require.Zero(t, a.count("logs"))
 }
 
 func TestDryRun_Ends(t *testing.T) {
