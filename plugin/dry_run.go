@@ -52,14 +52,14 @@ func (s service) DryRun(ctx context.Context, key string, r workflow.RunRequest) 
 		if e, err = s.plugin.trigger.Prepare(tx, key, target, options); err != nil {
 			return notStarted(err)
 		}
-		v, err := s.plugin.version(e.Workflow, e.Version)
+		v, err := s.plugin.version(e.Workflow, e.Version) //nolint:contextcheck // a version that is read is kept for all
 		if err != nil {
 			return err
 		}
 		d.waits = e.Cause.Type != workflow.TriggerBefore && v.Definition.Mode != workflow.ModeTransaction
 		var record *core.Record
 		if e.Cause.Type == workflow.TriggerBefore {
-			if record, err = d.recordOf(tx, e, target); err != nil {
+			if record, err = d.recordOf(tx, e, target); err != nil { //nolint:contextcheck // it reads a version, as above
 				return err
 			}
 		}

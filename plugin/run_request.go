@@ -21,7 +21,7 @@ func (s service) Run(_ context.Context, key string, r workflow.RunRequest) (stri
 	if err != nil {
 		return "", err
 	}
-	id, err := s.plugin.trigger.Start(app, key, target, options)
+	id, err := s.plugin.trigger.Start(app, key, target, options) //nolint:contextcheck // what is started outlives the request
 	return id, notStarted(err)
 }
 

@@ -119,7 +119,13 @@ func (f *flow) callExpression(e *ast.CallExpression, in []exit) []exit {
 			args[i] = f.value(a)
 		}
 		return f.call(callee, args, f.source.of(e.Callee), false, in)
+	default:
+		return f.otherCall(e, in)
 	}
+}
+
+// otherCall is one of something that is not in the file.
+func (f *flow) otherCall(e *ast.CallExpression, in []exit) []exit {
 	in = f.all(e.ArgumentList, f.expression(e.Callee, in))
 	if dot, ok := plain(e.Callee).(*ast.DotExpression); ok && iterating[dot.Identifier.Name.String()] && len(e.ArgumentList) > 0 {
 		if fn := f.value(e.ArgumentList[0]); fn.kind == valueFunction {

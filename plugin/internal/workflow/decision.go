@@ -38,7 +38,7 @@ type Decision struct {
 }
 
 // words say what a reason means.
-var words = map[SkipReason]string{
+var words = map[SkipReason]string{ //nolint:gosec // sentences, no credentials
 	SkipDuplicate:          "the entry stands twice, or an execution with the same dedup key has not ended",
 	SkipUnknown:            "there is no workflow of this key",
 	SkipInvalid:            "the workflow can't be used: its file or one of its options has a problem",

@@ -27,7 +27,7 @@ type DryRun struct {
 }
 
 // DryError is a Failure with the place in the script where it happened.
-type DryError struct { //nolint:errname // it is a part of an answer
+type DryError struct {
 	Failure
 	// File is as in stacks, "workflows/x.js"; Line and Column count from 1, 0 for not
 	// known.
