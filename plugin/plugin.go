@@ -59,6 +59,7 @@ type Plugin struct {
 	clock       func() time.Time // of the schedules
 	origin      origin
 	api         *api.API
+	dryRuns     dryRuns
 }
 
 // MustRegister is Register that panics on an error.
@@ -196,6 +197,7 @@ func (p *Plugin) bindHooks() {
 	p.dates.moved = p.moved
 	p.dates.bind(p.app)
 	p.app.OnRecordAfterDeleteSuccess("_workflows").Bind(&hook.Handler[*core.RecordEvent]{Id: hookID + "Schedule", Func: p.forget})
+	p.dryRuns.bindHooks(p.app)
 }
 
 // serve loads the workflows, binds the routes and, once the port is bound,

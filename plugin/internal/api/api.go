@@ -33,6 +33,17 @@ type Service interface {
 	Schedule(key string) (*workflow.ScheduleView, error)
 	// Activity tells what the executions of the last hours did.
 	Activity(ctx context.Context) (workflow.Activities, error)
+	// Graph derives what a version of a workflow may do from its source; version 0
+	// is the present one. sql.ErrNoRows for an unknown key or version.
+	Graph(ctx context.Context, key string, version int) (*workflow.Graph, error)
+	// Decisions are why recent requests did or did not start a workflow, newest
+	// first. sql.ErrNoRows for a key that nobody has named.
+	Decisions(key string) ([]workflow.Decision, error)
+	// Run starts a workflow on behalf of a superuser and returns the execution's id.
+	// sql.ErrNoRows for an unknown key.
+	Run(ctx context.Context, key string, r workflow.RunRequest) (string, error)
+	// DryRun runs a workflow and undoes all that it did.
+	DryRun(ctx context.Context, key string, r workflow.RunRequest) (*workflow.DryRun, error)
 }
 
 // ErrRefused wraps reasons that are the caller's to deal with: they are answered
@@ -75,16 +86,19 @@ func (a *API) onWorkflow(e *core.RequestEvent) error {
 		method string
 		do     func(*core.RequestEvent) error
 	}{
-		"pause":    {http.MethodPost, a.pause},
-		"resume":   {http.MethodPost, a.resume},
-		"trigger":  {http.MethodPost, a.service.Trigger},
-		"schedule": {http.MethodGet, a.schedule},
+		"pause":     {http.MethodPost, a.pause},
+		"resume":    {http.MethodPost, a.resume},
+		"trigger":   {http.MethodPost, a.service.Trigger},
+		"run":       {http.MethodPost, a.run},
+		"schedule":  {http.MethodGet, a.schedule},
+		"graph":     {http.MethodGet, a.graph},
+		"decisions": {http.MethodGet, a.decisions},
 	}
 	verb, ok := verbs[e.Request.PathValue("verb")]
 	if !ok {
 		return e.NotFoundError("", nil)
 	}
-	if e.Request.Method != verb.method {
+	if e.Request.Method != verb.method && (verb.method != http.MethodGet || e.Request.Method != http.MethodHead) {
 		e.Response.Header().Set("Allow", verb.method)
 		return e.Error(http.StatusMethodNotAllowed, "", nil)
 	}

@@ -104,6 +104,10 @@ func (r *Runner) machine(c *compiled) *machine {
 	if m := c.take(); m != nil {
 		return m
 	}
+	return r.newMachine()
+}
+
+func (r *Runner) newMachine() *machine {
 	m := &machine{app: &guardedApp{App: r.config.App}}
 	m.vm = newVM(m.app, r.config.WorkflowsDir)
 	if r.config.Bind != nil {
@@ -138,7 +142,14 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 	if err != nil {
 		return workflow.Outcome{Status: workflow.StatusError, Failure: &workflow.Failure{Name: "Error", Message: err.Error()}}, nil
 	}
-	m := r.machine(c)
+	outside := outsideOf(ctx)
+	var m *machine
+	if outside != nil {
+		m = r.newMachine()
+		m.seal(outside)
+	} else {
+		m = r.machine(c)
+	}
 	app := r.config.App
 	if a, ok := ctx.Value(appKey{}).(core.App); ok {
 		app = a
@@ -155,7 +166,7 @@ func (r *Runner) run(ctx context.Context, e *workflow.Execution, j Journal, path
 			clean = false
 			outcome = x.outcome(workflow.StatusError, &workflow.Failure{Name: "panic", Message: fmt.Sprint(p)})
 		}
-		if clean {
+		if clean && outside == nil {
 			c.give(m, int64(r.config.Spare))
 		}
 	}()

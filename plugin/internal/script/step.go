@@ -87,7 +87,7 @@ func (x *run) runStep(method string, kind workflow.StepKind, call goja.FunctionC
 	if !ok {
 		x.throw("ctx.step.%s(%q, fn): fn must be a function, got %s", method, name, show(fn))
 	}
-	if x.execution.Mode == workflow.ModeTransaction {
+	if x.execution.Mode == workflow.ModeTransaction || outsideOf(x.ctx) != nil {
 		options.retries = workflow.Retries{} // a wait would hold the only writer
 	}
 	step, err := x.journal.Begin(name, kind, raw)

@@ -62,7 +62,11 @@ func (t *Trigger) intercept(p *plan, e *core.RecordRequestEvent) error {
 	if err := i.freeze(); err != nil {
 		return router.NewInternalServerError("", err)
 	}
-	return i.run(first)
+	err = i.run(first)
+	if err != nil {
+		t.failed(p, err)
+	}
+	return err
 }
 
 // takeBefore takes the workflows that run before the write out of its plan.
@@ -162,6 +166,9 @@ func (i *interception) one(c *candidate) (goOn bool, err error) {
 		i.unkept = append(i.unkept, kept)
 	}
 	i.said = append(i.said, e.Messages...)
+	d := i.plan.decided(c.ref, c.named)
+	d.verdict, d.execution = workflow.VerdictStarted, e.ID
+	i.trigger.remember(d)
 	if s := i.plan.told; s != nil {
 		s.tell(result{index: i.plan.index, ref: c.ref, id: e.ID}, e.Messages)
 	}

@@ -60,9 +60,11 @@ func (t *Trigger) OnTrigger(e *core.RequestEvent) error {
 	key := e.Request.PathValue("key")
 	entry, err := t.startable(key)
 	if err != nil {
+		t.unusable(e, key, workflow.SkipWrongTrigger)
 		return router.NewNotFoundError(strings.TrimPrefix(err.Error(), ErrNotStarted.Error()+": "), err)
 	}
 	if err := wrongKind(&entry.Version.Definition); err != nil {
+		t.unusable(e, key, workflow.SkipWrongTrigger)
 		return err
 	}
 	return t.manual(e, &manual{refs: []Ref{{Key: key}}})
@@ -139,6 +141,7 @@ func (t *Trigger) manual(e *core.RequestEvent, m *manual) error {
 		return key.replay(e)
 	}
 	if err != nil {
+		t.failed(p, err)
 		key.failed(nil, err)
 		return err
 	}

@@ -102,6 +102,8 @@ type plan struct {
 	told *session
 	// submitted is the body as it was sent, for before workflows.
 	submitted map[string]any
+	// decidedUpon is true once what became of it is remembered.
+	decidedUpon bool
 }
 
 // waits reports whether the answer may have to wait for a sync workflow, or be
@@ -142,13 +144,14 @@ func (t *Trigger) planFor(app core.App, e *core.RequestEvent, collection *core.C
 			continue
 		}
 		if err := mayTrigger(app, c.definition(), p.info); err != nil {
-			return nil, err
+			return nil, t.refuses(p, c, err)
 		}
 		if collection != nil {
 			c.skip = checkPath(app, collection, c.ref.Path, c.definition().On.Collection)
 		}
 	}
 	if err := t.strict(candidates); err != nil {
+		t.failed(p, err)
 		return nil, err
 	}
 	if slices.ContainsFunc(candidates, (*candidate).before) {

@@ -67,6 +67,8 @@ type Trigger struct {
 	direct  *direct
 	records *records
 	flights flights
+	// decisions are the last of all requests.
+	decisions decisions
 }
 
 // Register binds the record and batch hooks of app. Bind adds the routes.

@@ -29,10 +29,12 @@ func (t *Trigger) bindWebhooks(e *core.ServeEvent) {
 func (t *Trigger) webhook(e *core.RequestEvent) error {
 	entry, err := t.startable(e.Request.PathValue("key"))
 	if err != nil || entry.Version.Definition.On.Type != workflow.TriggerWebhook || entry.Version.Definition.On.Webhook == nil {
+		t.unusable(e, e.Request.PathValue("key"), workflow.SkipWrongTrigger)
 		return router.NewNotFoundError("", nil) // the same whatever is wrong
 	}
 	h := &webhook{trigger: t, event: e, entry: entry, on: entry.Version.Definition.On.Webhook}
 	if err := h.read(); err != nil {
+		t.told(e, result{index: single, ref: Ref{Key: h.definition().Key}}, err)
 		refused := router.ToApiError(err)
 		e.App.Logger().Warn("A webhook was refused", "workflow", h.definition().Key, "status", refused.Status,
 			"reason", refused.Message, "method", e.Request.Method, "ip", e.RealIP())
@@ -121,6 +123,7 @@ func (h *webhook) start(request *Request) (*webhookReply, error) {
 	if errors.Is(err, ErrNotStarted) {
 		ref := result{index: single, ref: Ref{Key: def.Key}, skip: workflow.SkipRecursion}
 		writeHeaders(h.event.Response.Header(), []result{ref})
+		t.told(h.event, ref, nil)
 		return nil, router.NewApiError(http.StatusConflict, "The workflow is in its own chain already.", nil)
 	}
 	if err != nil {
@@ -133,6 +136,7 @@ func (h *webhook) start(request *Request) (*webhookReply, error) {
 	if err != nil {
 		return nil, router.NewInternalServerError("", err)
 	}
+	t.told(h.event, how, nil)
 	if how.id != x.ID || x.Mode != workflow.ModeSync {
 		if how.id == x.ID {
 			t.config.Executions.Start(x)

@@ -20,6 +20,14 @@ type found struct {
 // write runs the rest of the request's hooks, which save the record, and stores
 // the executions in the same transaction.
 func (t *Trigger) write(p *plan, e *core.RecordRequestEvent) error {
+	err := t.writeRecord(p, e)
+	if err != nil {
+		t.failed(p, err)
+	}
+	return err
+}
+
+func (t *Trigger) writeRecord(p *plan, e *core.RecordRequestEvent) error {
 	if t.direct.fits(p, e) {
 		return t.direct.write(p, e)
 	}
@@ -65,9 +73,11 @@ type writing struct {
 	unsaved *core.Record
 
 	results []result
-	found   []found
-	async   []*workflow.Execution
-	chain   []link
+	// silent are the skipped ones that nobody asked for.
+	silent []result
+	found  []found
+	async  []*workflow.Execution
+	chain  []link
 	// after is to be done once all has committed.
 	after []func()
 	// failed ended badly in mode transaction and rolls all back.
@@ -84,6 +94,7 @@ func (w *writing) completed(txErr error) error {
 	}
 	switch {
 	case txErr == nil:
+		w.decide()
 		for _, do := range w.after {
 			do()
 		}
@@ -94,9 +105,12 @@ func (w *writing) completed(txErr error) error {
 			w.trigger.config.Executions.Start(w.async...)
 		}
 	case w.failed != nil:
+		w.trigger.failed(w.plan, txErr)
 		if err := w.trigger.config.Executions.Record(context.Background(), w.failed); err != nil {
 			w.trigger.app.Logger().Error("Recording a rolled back execution failed", "workflow", w.failed.Workflow, "error", err)
 		}
+	default:
+		w.trigger.failed(w.plan, txErr)
 	}
 	return nil
 }
@@ -191,11 +205,14 @@ func (w *writing) add(c *candidate, e *workflow.Execution) error {
 	return nil
 }
 
-// skip tells of a named entry; nobody asked for a global one.
+// skip tells of a named entry; nobody asked for a global one, of which only the
+// decisions tell.
 func (w *writing) skip(c *candidate, reason workflow.SkipReason) {
 	if c.named {
 		w.results = append(w.results, result{index: w.plan.index, ref: c.ref, skip: reason})
+		return
 	}
+	w.silent = append(w.silent, result{index: w.plan.index, ref: c.ref, skip: reason})
 }
 
 // targets are the records that a candidate is about, or why there is none.
