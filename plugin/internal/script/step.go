@@ -1,10 +1,8 @@
 package script
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"github.com/dop251/goja"
@@ -168,9 +166,6 @@ func (x *run) mayWait(method, name string) {
 	}
 }
 
-// retries is the policy of steps that have none of their own.
-func (x *run) retries() workflow.Retries { return x.definition.Retries }
-
 func (x *run) readStepOptions(v goja.Value) (stepOptions, []byte, error) {
 	options := stepOptions{retries: x.retries()}
 	o, err := object(x.vm, "options", v, []string{"retries", "timeout"})
@@ -225,11 +220,6 @@ func (x *run) attempt(step *workflow.Step, kind workflow.StepKind, body goja.Cal
 	}
 }
 
-func (x *run) nextAttempt(step *workflow.Step) {
-	step.Attempt++
-	step.StartedAt, step.WakeAt, step.Status = x.journal.Now(), time.Time{}, workflow.StatusRunning
-}
-
 // due reports whether the time of a waiting step has come.
 func (x *run) due(step *workflow.Step) bool {
 	return !step.WakeAt.IsZero() && !x.journal.Now().Before(step.WakeAt)
@@ -246,140 +236,6 @@ func (x *run) park(step *workflow.Step, p workflow.Park) goja.Value {
 
 // parking ends a run that has to wait.
 type parking struct{ park workflow.Park }
-
-// failed records a failed attempt. It returns true when the body is to run again
-// at once; else it throws the error into the script or parks.
-func (x *run) failed(step *workflow.Step, err error, options stepOptions) (again bool) {
-	var exception *goja.Exception
-	if !errors.As(err, &exception) {
-		panic(err)
-	}
-	now := x.journal.Now()
-	failure := failureOf(x.vm, err, x.runner.config.WorkflowsDir)
-	failure.Step = step.Name
-	if options.retries.Limit > 0 {
-		step.Attempts = append(step.Attempts, workflow.Attempt{Number: step.Attempt, Failure: failure, StartedAt: step.StartedAt, FinishedAt: now})
-		if delay, ok := x.retryDelay(step, exception.Value(), options.retries, now); ok {
-			return x.retry(step, failure, delay)
-		}
-	}
-	step.Status, step.Failure = workflow.StatusFailed, failure
-	if err := x.save(step); err != nil {
-		x.halt(err)
-		return false
-	}
-	if x.execution.Mode == workflow.ModeTransaction && step.Kind == workflow.StepTransaction {
-		x.doomed = step.Failure
-	}
-	x.lastFailed, x.failedStep = exception.Value(), step.Name
-	panic(exception.Value())
-}
-
-func (x *run) retryDelay(step *workflow.Step, thrown goja.Value, policy workflow.Retries, now time.Time) (time.Duration, bool) {
-	said := judge(thrown, now)
-	if said.never {
-		return 0, false
-	}
-	delay, ok := policy.Next(len(step.Attempts), rand.Float64()) //nolint:gosec // jitter is no secret
-	if ok && said.given {
-		delay = said.after
-	}
-	return delay, ok
-}
-
-// retry waits for the next attempt, in place or parked.
-func (x *run) retry(step *workflow.Step, failure *workflow.Failure, delay time.Duration) (again bool) {
-	step.Failure = failure
-	step.WakeAt = x.journal.Now().Add(delay)
-	if delay > patience && x.journal.Waits() {
-		step.Status = workflow.StatusRunning // park stores it
-		x.park(step, workflow.Park{WakeAt: step.WakeAt})
-		return false
-	}
-	step.Status = workflow.StatusWaiting
-	err := x.save(step)
-	if err == nil {
-		err = x.clock.waiting(func() error {
-			return x.journal.Waiting(x.ctx, func() error { return pause(x.ctx, delay) })
-		})
-	}
-	if err != nil {
-		x.halt(err)
-		return false
-	}
-	x.nextAttempt(step)
-	return true
-}
-
-func (x *run) save(step *workflow.Step) error {
-	return x.clock.waiting(func() error { return x.journal.Save(x.ctx, step) })
-}
-
-func (x *run) replay(step *workflow.Step, async bool) goja.Value {
-	for _, m := range step.Messages {
-		x.say(m)
-	}
-	if step.Status != workflow.StatusCompleted {
-		errorValue := x.recordedError(step)
-		if async {
-			p, _, reject := x.vm.NewPromise()
-			_ = reject(errorValue)
-			return x.vm.ToValue(p)
-		}
-		panic(errorValue)
-	}
-	v, err := x.parse(step.Result)
-	if err != nil {
-		return x.halt(fmt.Errorf("read the recorded result of step %q: %w", step.Name, err))
-	}
-	if async {
-		p, resolve, _ := x.vm.NewPromise()
-		_ = resolve(v)
-		return x.vm.ToValue(p)
-	}
-	return v
-}
-
-// recordedError is what a step threw that ended badly.
-func (x *run) recordedError(step *workflow.Step) goja.Value {
-	f := step.Failure
-	if f == nil {
-		f = &workflow.Failure{Name: "Error", Message: "the step ended as " + string(step.Status)}
-	}
-	v := newError(x.vm, f.Name, f.Message)
-	x.answered(v, step)
-	x.lastFailed, x.failedStep = v, step.Name
-	if f.Step != "" { // a step in one of its branches
-		x.failedStep = f.Step
-	}
-	return v
-}
-
-// stepDone records the result of a body that returned. An error is the step's
-// failure.
-func (x *run) stepDone(step *workflow.Step, kind workflow.StepKind, v goja.Value) error {
-	if kind == workflow.StepTransaction {
-		return nil // recorded with its writes
-	}
-	result, err := encodeResult(v)
-	if err != nil {
-		return x.typeError("step %q: %s", step.Name, err)
-	}
-	x.complete(step, result)
-	return nil
-}
-
-// complete records a result; it halts the run when that can't be stored.
-func (x *run) complete(step *workflow.Step, result json.RawMessage) {
-	step.Status, step.Result, step.Failure = workflow.StatusCompleted, result, nil
-	if err := x.save(step); err != nil {
-		x.halt(err)
-	}
-}
-
-func (x *run) typeError(format string, args ...any) error {
-	return x.exception(newError(x.vm, "TypeError", fmt.Sprintf(format, args...)))
-}
 
 // transaction runs the body in a database transaction that also stores the step.
 func (x *run) transaction(step *workflow.Step, body goja.Callable) (v goja.Value, bodyErr error) {
