@@ -21,6 +21,8 @@ var kinds = []struct {
 	counted []string
 	// event is one that is sent while the execution waits.
 	event string
+	// answer is one that is given to its task while the execution waits.
+	answer string
 	// early is one that is sent before the execution begins.
 	early    string
 	children int
@@ -55,6 +57,12 @@ var kinds = []struct {
 	{name: "waitForEvent", kind: workflow.StepWaitForEvent, script: `ctx.step.waitForEvent("it", { event: "go" })`, event: "go", value: `{"by":"go"}`},
 	{name: "waitForEvent that came early", kind: workflow.StepWaitForEvent, script: `ctx.step.waitForEvent("it", { event: "go", if: "event.by = 'go'" })`, early: "go", value: `{"by":"go"}`},
 	{name: "waitForEvent until it is too late", kind: workflow.StepWaitForEvent, script: `ctx.step.waitForEvent("it", { timeout: "1h" })`, value: `null`},
+	{name: "task", kind: workflow.StepTask, script: `ctx.step.task("it", { assignees: "` + assignee + `", notify: false }).action`, answer: "approve", value: `"approve"`},
+	{name: "task until it is due", kind: workflow.StepTask, script: `ctx.step.task("it", { assignees: "` + assignee + `", notify: false, dueIn: "1h" })`, value: `null`},
+	{
+		name: "task that is turned down", kind: workflow.StepTask, answer: "reject", value: `"RejectedError"`,
+		script: `(() => { try { ctx.step.task("it", { assignees: "` + assignee + `", notify: false }) } catch (e) { return e.name } })()`,
+	},
 	{name: "eventUrl", kind: workflow.StepEventURL, script: `ctx.step.eventUrl("it").split("/").slice(0, 2).join() === ctx.execution.id + ",it"`, value: `true`},
 	{name: "eventUrl that expires", kind: workflow.StepEventURL, script: `ctx.step.eventUrl("it", { expires: "1h" }) !== ""`, value: `true`},
 	{name: "invoke", kind: workflow.StepInvoke, script: `ctx.step.invoke("it", "child", { data: { n: ctx.data.n } }).doubled`, value: `42`, counted: []string{"child"}, children: 1},
@@ -134,6 +142,10 @@ func TestKinds(t *testing.T) {
 					if c.event != "" && !sent && now.Status == workflow.StatusWaiting && now.WakeAt.IsZero() {
 						sent = true
 						w.send(x, c.event, `{"by":"`+c.event+`"}`)
+					}
+					if c.answer != "" && !sent && now.Status == workflow.StatusWaiting && now.WakeAt.IsZero() {
+						sent = true
+						w.answers(x, c.answer)
 					}
 					if now.Status == workflow.StatusWaiting {
 						w.pass()

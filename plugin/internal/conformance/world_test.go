@@ -18,6 +18,7 @@ import (
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/engine"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/script"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/store"
+	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/task"
 	"github.com/pocketbase-workflows/pocketbase-workflows/plugin/internal/workflow"
 )
 
@@ -28,6 +29,7 @@ type world struct {
 	app    *tests.TestApp
 	store  *store.Store
 	runner *script.Runner
+	desk   *task.Desk
 
 	mu       sync.Mutex
 	versions map[string]*workflow.Version
@@ -50,6 +52,7 @@ func newWorld(t *testing.T) *world {
 	t.Cleanup(app.Cleanup)
 	require.NoError(t, store.EnsureCollections(app))
 	w := &world{t: t, app: app, store: store.New(app), versions: map[string]*workflow.Version{}, counts: map[string]int{}}
+	w.desk = w.newDesk()
 	w.store.Start()
 	t.Cleanup(w.store.Stop)
 	w.runner = script.New(script.Config{
@@ -114,7 +117,7 @@ func (w *world) boot(at crash) {
 	w.t.Helper()
 	p := newProcess(w.store, at)
 	e := engine.New(engine.Config{
-		Store: p, Journal: p, Waits: p, Runner: runner{w.runner}, Now: w.now, Logger: w.app.Logger, Workers: 4, ShutdownTimeout: time.Millisecond,
+		Store: p, Journal: p, Waits: p, Tasks: asks{p, w.desk}, Runner: runner{w.runner}, Now: w.now, Logger: w.app.Logger, Workers: 4, ShutdownTimeout: time.Millisecond,
 		Policy: func(x *workflow.Execution) engine.Policy {
 			return engine.Policy{Timeout: w.version(x.Workflow).Definition.Timeout}
 		},
