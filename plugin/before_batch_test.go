@@ -137,7 +137,7 @@ workflow("quick", { on: { type: "before", collection: "posts" } }, (ctx) => 1);`
 	require.Equal(t, 200, a.create("", nil).StatusCode, "the writer is free")
 
 	a.write("held.js", `workflow("held", { on: { type: "before", collection: "posts" } }, (ctx) => { sleep(60000) });`)
-	require.Eventually(t, func() bool { return workflowRow(a, "held") != nil }, soon, glance)
+	reloaded(a)
 	a.Settings().Batch.Timeout = 60
 	require.NoError(t, a.Save(a.Settings()))
 	began := time.Now()

@@ -42,6 +42,7 @@ func TestSchedule_DateRuns(t *testing.T) {
 	at := time.Now().Add(time.Hour + 400*time.Millisecond)
 	r := record(t, a, "events", map[string]any{"starts": at})
 	require.Eventually(t, func() bool { return a.count("_workflowExecutions") > 0 }, soon, glance)
+	a.drain()
 	row := a.rows("w")[0]
 	require.Equal(t, r.Id, output(t, row))
 	created := row.GetDateTime("created").Time()
