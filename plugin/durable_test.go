@@ -390,7 +390,7 @@ workflow("one", { on: { type: "action", collection: "posts" }, concurrency: { li
 func TestDurable_StartAfter(t *testing.T) {
 	t.Parallel()
 	a := newApp(t, plugin.Config{}, one(`workflow("later", { on: { type: "action", collection: "posts" } }, () => 1);`))
-	id, err := a.plugin.Trigger(a.TestApp, "later", nil, plugin.TriggerOptions{StartAfter: 60 * time.Millisecond})
+	id, err := a.plugin.Trigger(a.TestApp, "later", nil, plugin.TriggerOptions{StartAfter: 2 * time.Second})
 	require.NoError(t, err)
 	require.Equal(t, "waiting", a.status(id))
 	require.Equal(t, "completed", a.ends(id).GetString("status"))
