@@ -66,13 +66,21 @@ export function showError(err) {
 
 /**
  * Listens to the records of a collection and returns a function that ends it,
- * which may be called at any time.
+ * which may be called at any time. Ready is called once it listens: what happened
+ * before that has to be read.
  */
-export function listen(collection, topic, callback, options) {
+export function listen(collection, topic, callback, options, ready) {
     let stopped = false;
     let stop;
     pb.collection(collection).subscribe(topic, callback, options).then(
-        (fn) => (stopped ? fn() : (stop = fn)),
+        (fn) => {
+            if (stopped) {
+                fn();
+                return;
+            }
+            stop = fn;
+            ready?.();
+        },
         (err) => !err?.isAbort && console.warn("No live changes of " + collection + ":", err),
     );
     return () => {

@@ -49,6 +49,15 @@ export default function pageExecution(route) {
         loadFamily().catch(showError);
     }
 
+    // What happened between the first look and the subscription was told to nobody.
+    async function catchUp(loaded) {
+        await loaded;
+        if (data.x && !data.isEnded) {
+            data.x = await loadExecution(id, requestKey + "l");
+            await loadJournal();
+        }
+    }
+
     async function loadJournal() {
         const steps = await loadSteps(id, requestKey + "s");
         data.steps = steps;
@@ -103,7 +112,7 @@ export default function pageExecution(route) {
             pbEvent: "pageExecution",
             className: "page page-execution",
             onmount: () => {
-                load();
+                const loaded = load();
                 const clock = setInterval(() => {
                     if (data.x && !data.isEnded) {
                         data.now = Date.now();
@@ -120,7 +129,7 @@ export default function pageExecution(route) {
                         data.now = Date.now();
                         data.x = e.record;
                         soon();
-                    }),
+                    }, undefined, () => catchUp(loaded).catch(showError)),
                     listen(STEPS, "*", (e) => {
                         const steps = plain(data.steps).filter((s) => s.id != e.record.id).concat([e.record]);
                         steps.sort((a, b) => toTime(a.startedAt) - toTime(b.startedAt) || a.seq - b.seq);
