@@ -168,13 +168,5 @@ func (w *writing) matches(target *core.Record, filter string) (bool, error) {
 	query := w.tx.ConcurrentDB().Select("(1)").
 		PreFragment(fmt.Sprintf("WITH {{%s}} AS (SELECT %s)", dummy.Name, strings.Join(columns, ","))).From(dummy.Name).AndBind(params)
 	resolver := core.NewRecordFieldResolver(w.tx, &dummy, w.plan.info, true)
-	expr, err := search.FilterData(filter).BuildExpr(resolver)
-	if err != nil {
-		return false, err
-	}
-	query.AndWhere(expr)
-	if err := resolver.UpdateQuery(query); err != nil {
-		return false, err
-	}
-	return exists(query)
+	return satisfied(query, resolver, filter)
 }

@@ -83,6 +83,11 @@ func matches(app core.App, record *core.Record, info *core.RequestInfo, filter s
 	collection := record.Collection()
 	query := app.RecordQuery(collection).Select("(1)").AndWhere(dbx.HashExp{collection.Name + ".id": record.Id})
 	resolver := core.NewRecordFieldResolver(app, collection, info, true)
+	return satisfied(query, resolver, filter)
+}
+
+// satisfied reports whether a query has a row that satisfies a filter.
+func satisfied(query *dbx.SelectQuery, resolver *core.RecordFieldResolver, filter string) (bool, error) {
 	expr, err := search.FilterData(filter).BuildExpr(resolver)
 	if err != nil {
 		return false, err
