@@ -54,15 +54,7 @@ func satisfies(app core.App, def *workflow.Definition, info *core.RequestInfo) (
 	query := app.ConcurrentDB().Select("(1)").
 		PreFragment(fmt.Sprintf("WITH {{%s}} AS (SELECT '' AS [[id]])", dummy.Name)).From(dummy.Name)
 	resolver := core.NewRecordFieldResolver(app, &dummy, info, true)
-	expr, err := search.FilterData(*def.Rule).BuildExpr(resolver)
-	if err != nil {
-		return false, err
-	}
-	query.AndWhere(expr)
-	if err := resolver.UpdateQuery(query); err != nil {
-		return false, err
-	}
-	return exists(query)
+	return satisfied(query, resolver, *def.Rule)
 }
 
 // ruleCollection is the collection that a rule is read for. Without one what it
